@@ -1,0 +1,127 @@
+use crate::problem::{Code, FieldError, Problem};
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+
+/// The most bytes of a JSON body.
+pub const MAX_BODY: usize = 1024 * 1024;
+
+/// A JSON body of type `T`.
+#[derive(Debug)]
+pub struct Body<T>(pub T);
+
+/// A JSON body that may be missing: then it is `T::default()`.
+#[derive(Debug)]
+pub struct OptionalBody<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(payload).await?;
+            must_be_json(&request)?;
+            parse(&bytes).map(Body)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(payload).await?;
+            if bytes.iter().all(u8::is_ascii_whitespace) {
+                return Ok(Self(T::default()));
+            }
+            must_be_json(&request)?;
+            parse(&bytes).map(OptionalBody)
+        })
+    }
+}
+
+async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
+    let mut bytes = web::BytesMut::new();
+    let mut too_large = false;
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(Code::InvalidInput, "The body broke off; send the request again."))?;
+        // The rest is read and thrown away: a client that is still writing would not see the answer.
+        too_large |= bytes.len() + chunk.len() > MAX_BODY;
+        if too_large {
+            bytes.clear();
+            break;
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    if too_large {
+        return Err(Problem::new(Code::TooLarge, format!("The body has more than {MAX_BODY} bytes; send less at once.")));
+    }
+    Ok(bytes)
+}
+
+fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
+    let named = request.headers().contains_key(CONTENT_TYPE);
+    let essence = request.content_type();
+    let subtype = essence.rsplit('/').next().unwrap_or_default();
+    if named && (essence.eq_ignore_ascii_case("application/json") || (essence.starts_with("application/") && subtype.ends_with("+json"))) {
+        return Ok(());
+    }
+    Err(Problem::new(Code::UnsupportedMediaType, "Send the body as JSON with `Content-Type: application/json`."))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let path = error.path().to_string();
+        let cause = error.into_inner();
+        if cause.is_data() {
+            let detail = plain(&cause);
+            return Problem::fields(vec![FieldError { field: if path == "." { "body".to_owned() } else { path }, detail }]);
+        }
+        not_json(&cause)
+    })?;
+    reader.end().map_err(|cause| not_json(&cause))?;
+    Ok(value)
+}
+
+/// The message without "at line …", which says nothing about a field of the right syntax.
+fn plain(cause: &serde_json::Error) -> String {
+    let text = cause.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+}
+
+fn not_json(cause: &serde_json::Error) -> Problem {
+    let detail = format!("The body is not valid JSON: {} at line {}, column {}.", plain(cause), cause.line(), cause.column());
+    let errors = vec![FieldError { field: "body".to_owned(), detail: format!("is not valid JSON at line {}, column {}", cause.line(), cause.column()) }];
+    Problem { errors, ..Problem::new(Code::InvalidInput, detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only its parsing is tested")]
+    struct Thing {
+        name: String,
+        inner: Option<Vec<i64>>,
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_field_or_position() {
+        let wrong = parse::<Thing>(br#"{"name": "a", "inner": [1, "x"]}"#).unwrap_err();
+        assert_eq!(wrong.errors.first().map(|e| e.field.as_str()), Some("inner[1]"));
+        let cut = parse::<Thing>(br#"{"name": "a""#).unwrap_err();
+        assert!(cut.detail.contains("line 1"), "{}", cut.detail);
+        for bad in [&br#"{"name":"\ud800"}"#[..], b"{\"name\":\"\xff\"}", b"{} {}", b"", b"[", b"nul"] {
+            assert_eq!(parse::<Thing>(bad).unwrap_err().code, Code::InvalidInput);
+        }
+    }
+}

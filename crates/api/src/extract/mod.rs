@@ -1,0 +1,13 @@
+//! What handlers ask of a request: who calls, from where, and what is in the body. Each gives a problem document of its own.
+
+mod address;
+mod auth;
+mod body;
+mod fields;
+mod page;
+
+pub use address::{ClientAddress, request_origin};
+pub use auth::{AdminAuth, LoginAuth, OwnerAuth, PersonAuth, RoomAuth, StaffAuth, VisitorAuth, bearer, channel_for, idempotency_key, visitor_by_key, visitor_of};
+pub use body::{Body, MAX_BODY, OptionalBody};
+pub use fields::Fields;
+pub use page::{PageQuery, PathId, limit};

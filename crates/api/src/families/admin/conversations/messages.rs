@@ -1,0 +1,222 @@
+use crate::extract::{Body, Fields, OptionalBody, PathId, StaffAuth};
+use crate::families::shared::{
+    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems, SendRequest,
+    StaffProblems, created_or_repeated, read_history,
+};
+use crate::problem::Problem;
+use crate::state::AppState;
+use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
+use parlor_domain::conversation::{Audience, Sent};
+use parlor_domain::text::MessageText;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The most characters of a reaction: emoji are made of several.
+const MAX_EMOJI: usize = 32;
+
+/// What an agent says. Unknown fields are ignored.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct AgentSendRequest {
+    /// The text, 1–10,000 characters.
+    #[schema(example = "It is. Shall I reserve it?", min_length = 1, max_length = 10_000)]
+    message: String,
+    /// The client's own id of the message: the same again is stored once. The header `Idempotency-Key` does the same.
+    #[serde(default)]
+    #[schema(example = "a-1763629200123-1", max_length = 64)]
+    client_id: Option<String>,
+    /// Whether only agents shall see it: a note.
+    #[serde(default)]
+    #[schema(example = false)]
+    private: Option<bool>,
+    /// `text` and nothing else for now.
+    #[serde(default, rename = "type")]
+    #[schema(example = "text")]
+    kind: Option<String>,
+    /// Content of a structured type; none for `text`.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    payload: Option<serde_json::Value>,
+    /// Uploaded files.
+    #[serde(default)]
+    attachment_ids: Option<Vec<String>>,
+    /// A message of the same conversation.
+    #[serde(default)]
+    reply_to: Option<Uuid>,
+}
+
+impl AgentSendRequest {
+    /// What it has in common with a customer's, and whether it is a note.
+    fn split(self) -> (SendRequest, bool) {
+        let Self { message, client_id, private, kind, payload, attachment_ids, reply_to } = self;
+        (SendRequest { message, client_id, kind, payload, attachment_ids, reply_to }, private.unwrap_or_default())
+    }
+}
+
+/// What is unread now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct StaffReadResponse {
+    /// Messages of the customer that the team has not read.
+    #[schema(example = 0)]
+    unread_count: i64,
+    /// Messages of the customer that the calling agent has not read.
+    #[schema(example = 0)]
+    my_unread_count: i64,
+}
+
+/// Other words for a message.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditMessageRequest {
+    /// The text, 1–10,000 characters.
+    #[schema(example = "It is. Shall I reserve it for you?", min_length = 1, max_length = 10_000)]
+    message: String,
+}
+
+/// A sign on a message.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReactionRequest {
+    /// The emoji; "" takes our side's away.
+    #[schema(example = "👍", max_length = 32)]
+    emoji: String,
+}
+
+impl ReactionRequest {
+    fn parse(self) -> Result<Option<String>, Problem> {
+        if self.emoji.is_empty() {
+            return Ok(None);
+        }
+        let fits = self.emoji.chars().count() <= MAX_EMOJI && !self.emoji.chars().any(|c| c.is_control() || c.is_whitespace());
+        if fits { Ok(Some(self.emoji)) } else { Err(Problem::field("emoji", format!("must be an emoji of at most {MAX_EMOJI} characters, or empty"))) }
+    }
+}
+
+fn changed(sent: &Sent) -> HttpResponse {
+    HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Staff))
+}
+
+/// Send a message as an agent
+///
+/// The first public reply of a person takes the conversation over. With `private` it is a note, which only agents see.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/send_message/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id")), request_body = AgentSendRequest, responses(
+    (status = 201, description = "Stored", body = MessageResponse),
+    (status = 200, description = "Stored before, under this client id", body = MessageResponse),
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem
+))]
+#[post("/api/admin/chat-rooms/{id}/send_message")]
+pub async fn send_agent_message(
+    auth: StaffAuth,
+    id: web::Path<String>,
+    request: HttpRequest,
+    body: Body<AgentSendRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let id = PathId::parse(&id, "conversation")?;
+    let (send, private) = body.0.split();
+    let send = send.parse(Some(&request))?;
+    let sent = state.conversations.send_message(auth.actor(), id, send.text, private, send.reply_to, send.client_id, None).await?;
+    Ok(created_or_repeated(&sent, Audience::Staff))
+}
+
+/// Mark as read
+///
+/// Moves the team's mark and the calling agent's own, never back.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/mark_as_read/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id")), request_body = Option<MarkReadRequest>, responses(
+    (status = 200, description = "What is unread now", body = StaffReadResponse),
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem
+))]
+#[post("/api/admin/chat-rooms/{id}/mark_as_read")]
+pub async fn mark_conversation_read(
+    auth: StaffAuth,
+    id: web::Path<String>,
+    body: OptionalBody<MarkReadRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let id = PathId::parse(&id, "conversation")?;
+    if body.0.up_to_seq.is_some_and(|place| place < 0) {
+        return Err(Problem::field("up_to_seq", "must not be negative"));
+    }
+    let conversation = state.conversations.mark_read(auth.actor(), id, body.0.up_to_seq).await?;
+    let mark = state.reader.own_mark(conversation.id, auth.0.id).await?;
+    Ok(HttpResponse::Ok().json(StaffReadResponse { unread_count: conversation.unread_by_team(), my_unread_count: conversation.unread_by_agent(mark) }))
+}
+
+/// Read the history
+///
+/// With notes. Without a parameter the newest messages; reading does not mark anything read.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/messages/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id"), HistoryParams), responses(
+    (status = 200, description = "A part of the history", body = HistoryResponse),
+    CommonProblems, QueryProblems, StaffProblems, NotFoundProblem
+))]
+#[get("/api/admin/chat-rooms/{id}/messages")]
+pub async fn list_conversation_messages(
+    auth: StaffAuth,
+    id: web::Path<String>,
+    params: web::Query<HistoryParams>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let id = PathId::parse(&id, "conversation")?;
+    Ok(HttpResponse::Ok().json(read_history(&state, auth.viewer(), id, &params).await?))
+}
+
+/// Edit a message
+///
+/// An own one, or any by an admin.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/messages/{message_id}/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id"), ("message_id" = Uuid, Path, description = "The message")),
+    request_body = EditMessageRequest, responses(
+    (status = 200, description = "The message as it is now", body = MessageResponse),
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem
+))]
+#[patch("/api/admin/chat-rooms/{id}/messages/{message_id}")]
+pub async fn edit_conversation_message(
+    auth: StaffAuth,
+    ids: web::Path<(String, String)>,
+    body: Body<EditMessageRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
+    let mut fields = Fields::new();
+    let text = fields.parsed("message", MessageText::parse(&body.0.message));
+    let text = fields.take(text)?;
+    Ok(changed(&state.conversations.edit_message(auth.actor(), id, message, text).await?))
+}
+
+/// Delete a message
+///
+/// An own one, or any by an admin. It keeps its place, without its content.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/messages/{message_id}/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id"), ("message_id" = Uuid, Path, description = "The message")), responses(
+    (status = 204, description = "Deleted"),
+    CommonProblems, StaffProblems, NotFoundProblem
+))]
+#[delete("/api/admin/chat-rooms/{id}/messages/{message_id}")]
+pub async fn delete_conversation_message(auth: StaffAuth, ids: web::Path<(String, String)>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
+    state.conversations.delete_message(auth.actor(), id, message).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// React to a message
+///
+/// Our side has one sign on each message; another emoji replaces it, "" takes it away.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/messages/{message_id}/reaction/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id"), ("message_id" = Uuid, Path, description = "The message")),
+    request_body = ReactionRequest, responses(
+    (status = 200, description = "The message as it is now", body = MessageResponse),
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem
+))]
+#[post("/api/admin/chat-rooms/{id}/messages/{message_id}/reaction")]
+pub async fn react_to_message(
+    auth: StaffAuth,
+    ids: web::Path<(String, String)>,
+    body: Body<ReactionRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
+    Ok(changed(&state.conversations.react(auth.actor(), id, message, body.0.parse()?).await?))
+}

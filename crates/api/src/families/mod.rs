@@ -1,0 +1,8 @@
+//! One folder for each family of endpoints. A family parses its words, calls the services, answers in its own shape; no
+//! rule lives here.
+
+pub mod admin;
+pub mod chats;
+pub mod operations;
+pub mod rooms;
+pub mod shared;

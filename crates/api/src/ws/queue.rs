@@ -1,0 +1,288 @@
+//! What waits for one client. Whoever has something to tell puts shared bytes in and goes on; only the socket's own task takes them out.
+
+use super::close::Close;
+use super::wire;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// The most frames that wait.
+pub const MAX_FRAMES: usize = 512;
+/// The most bytes that wait.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// How long a socket may take nothing.
+const MAX_STALL: Duration = Duration::from_secs(10);
+
+/// Which signal it is. Of two with the same key the newer one says it all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SignalKey {
+    /// The event.
+    pub event: &'static str,
+    /// The conversation or person it is about.
+    pub about: Uuid,
+}
+
+struct Waiting {
+    bytes: Bytes,
+    signal: Option<SignalKey>,
+}
+
+#[derive(Default)]
+struct Inner {
+    frames: VecDeque<Waiting>,
+    bytes: usize,
+    /// Since when frames wait of which the socket took none.
+    waits_since: Option<Instant>,
+    closed: Option<Close>,
+    waker: Option<Waker>,
+}
+
+impl Inner {
+    /// At half, signals give way.
+    fn is_pressed(&self) -> bool {
+        self.frames.len() >= MAX_FRAMES / 2 || self.bytes >= MAX_BYTES / 2
+    }
+
+    fn put(&mut self, waiting: Waiting) {
+        self.bytes += waiting.bytes.len();
+        self.frames.push_back(waiting);
+        self.waits_since.get_or_insert_with(Instant::now);
+    }
+
+    /// Keeps the newest of each signal, `newer` being newer than all.
+    fn drop_old_signals(&mut self, newer: Option<SignalKey>) {
+        let mut seen: Vec<SignalKey> = newer.into_iter().collect();
+        let before = self.frames.len();
+        let mut kept = VecDeque::with_capacity(before);
+        for waiting in std::mem::take(&mut self.frames).into_iter().rev() {
+            match waiting.signal {
+                Some(key) if seen.contains(&key) => self.bytes -= waiting.bytes.len(),
+                signal => {
+                    seen.extend(signal);
+                    kept.push_front(waiting);
+                }
+            }
+        }
+        self.frames = kept;
+        metrics::counter!("parlor_signals_dropped_total").increment((before - self.frames.len()) as u64);
+    }
+
+    fn close(&mut self, close: Close, keep: bool) -> bool {
+        if self.closed.is_some() {
+            return false;
+        }
+        if !keep {
+            self.frames.clear();
+            self.bytes = 0;
+        }
+        self.put(Waiting { bytes: wire::close(close), signal: None });
+        self.closed = Some(close);
+        true
+    }
+}
+
+/// The bounded outgoing queue of one connection.
+#[derive(Default)]
+pub struct Queue {
+    inner: Mutex<Inner>,
+    ended: Notify,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts in what must arrive. If it is too much, the connection is closed: its client comes back and resumes.
+    pub fn send(&self, bytes: Bytes) {
+        self.put(Waiting { bytes, signal: None });
+    }
+
+    /// Puts in what may be dropped.
+    pub fn signal(&self, bytes: Bytes, key: SignalKey) {
+        self.put(Waiting { bytes, signal: Some(key) });
+    }
+
+    fn put(&self, waiting: Waiting) {
+        let waker = {
+            let mut inner = self.lock();
+            if inner.closed.is_some() {
+                return;
+            }
+            if inner.is_pressed() && (waiting.signal.is_some() || is_full(&inner, &waiting)) {
+                inner.drop_old_signals(waiting.signal);
+            }
+            if is_full(&inner, &waiting) {
+                metrics::counter!("parlor_slow_readers_total").increment(1);
+                inner.close(Close::TooSlow, false);
+                self.ended.notify_one();
+            } else {
+                inner.put(waiting);
+            }
+            inner.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Ends the connection after what waits. A second reason changes nothing.
+    pub fn close(&self, close: Close) {
+        self.end(close, true);
+    }
+
+    /// Ends the connection and forgets what waits.
+    pub fn cut(&self, close: Close) {
+        self.end(close, false);
+    }
+
+    fn end(&self, close: Close, keep: bool) {
+        let waker = {
+            let mut inner = self.lock();
+            if inner.close(close, keep) {
+                self.ended.notify_one();
+            }
+            inner.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Why it ends, if it does.
+    #[must_use]
+    pub fn closed(&self) -> Option<Close> {
+        self.lock().closed
+    }
+
+    /// Waits until the connection is to end. For its own task only.
+    pub async fn ended(&self) {
+        while self.closed().is_none() {
+            self.ended.notified().await;
+        }
+    }
+
+    /// Whether frames wait and the socket took none for too long.
+    #[must_use]
+    pub fn is_stalled(&self, now: Instant) -> bool {
+        self.lock().waits_since.is_some_and(|since| now.saturating_duration_since(since) >= MAX_STALL)
+    }
+
+    /// The next frame for the socket; `None` after the last one.
+    pub fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
+        let mut inner = self.lock();
+        match inner.frames.pop_front() {
+            Some(waiting) => {
+                inner.bytes -= waiting.bytes.len();
+                inner.waits_since = (!inner.frames.is_empty()).then(Instant::now);
+                Poll::Ready(Some(waiting.bytes))
+            }
+            None if inner.closed.is_some() => Poll::Ready(None),
+            None => {
+                inner.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+}
+
+fn is_full(inner: &Inner, waiting: &Waiting) -> bool {
+    inner.frames.len() >= MAX_FRAMES || inner.bytes + waiting.bytes.len() > MAX_BYTES
+}
+
+#[cfg(test)]
+impl Queue {
+    /// All that waits, for tests.
+    pub fn take_all(&self) -> Vec<Bytes> {
+        let context = Context::from_waker(Waker::noop());
+        let mut all = Vec::new();
+        while let Poll::Ready(Some(bytes)) = self.poll_next(&context) {
+            all.push(bytes);
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &str) -> Bytes {
+        Bytes::copy_from_slice(text.as_bytes())
+    }
+
+    fn typing(about: u128) -> SignalKey {
+        SignalKey { event: "conversation:typing", about: Uuid::from_u128(about) }
+    }
+
+    #[test]
+    fn frames_come_out_in_their_order_and_the_close_frame_last() {
+        let queue = Queue::default();
+        queue.send(frame("1"));
+        queue.signal(frame("2"), typing(1));
+        queue.close(Close::GoingAway);
+        queue.send(frame("3"));
+        queue.close(Close::Silent);
+        assert_eq!(queue.take_all(), [frame("1"), frame("2"), wire::close(Close::GoingAway)]);
+        assert_eq!(queue.closed(), Some(Close::GoingAway));
+    }
+
+    #[test]
+    fn at_half_only_the_newest_signal_of_a_kind_and_conversation_stays() {
+        let queue = Queue::default();
+        for n in 0..MAX_FRAMES / 2 {
+            if n % 2 == 0 { queue.send(frame("message")) } else { queue.signal(frame("old"), typing(1)) }
+        }
+        queue.signal(frame("other"), typing(2));
+        queue.signal(frame("new"), typing(1));
+        let left = queue.take_all();
+        assert_eq!(left.iter().filter(|bytes| **bytes == frame("message")).count(), MAX_FRAMES / 4, "no message is dropped");
+        assert_eq!(left.iter().filter(|bytes| **bytes == frame("old")).count(), 0);
+        assert_eq!(left[left.len() - 2..], [frame("other"), frame("new")]);
+    }
+
+    #[test]
+    fn a_full_queue_closes_its_connection_and_holds_nothing_any_more() {
+        let queue = Queue::default();
+        for _ in 0..MAX_FRAMES {
+            queue.send(frame("message"));
+        }
+        assert_eq!(queue.closed(), None);
+        queue.send(frame("one too many"));
+        assert_eq!(queue.closed(), Some(Close::TooSlow));
+        assert_eq!(queue.take_all(), [wire::close(Close::TooSlow)]);
+
+        let queue = Queue::default();
+        let big = Bytes::from(vec![0; MAX_BYTES / 4 + 1]);
+        (0..3).for_each(|_| queue.send(big.clone()));
+        assert_eq!(queue.closed(), None);
+        queue.send(big);
+        assert_eq!(queue.closed(), Some(Close::TooSlow));
+    }
+
+    #[test]
+    fn signals_alone_never_close_a_connection() {
+        let queue = Queue::default();
+        (0..10_000).for_each(|n| queue.signal(frame("typing"), typing(n % 10)));
+        assert_eq!(queue.closed(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_socket_that_takes_nothing_for_ten_seconds_is_stalled() {
+        let queue = Queue::default();
+        assert!(!queue.is_stalled(Instant::now()));
+        queue.send(frame("message"));
+        tokio::time::advance(Duration::from_millis(9_999)).await;
+        queue.send(frame("another"));
+        assert!(!queue.is_stalled(Instant::now()));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(queue.is_stalled(Instant::now()));
+        let _ = queue.poll_next(&Context::from_waker(Waker::noop()));
+        assert!(!queue.is_stalled(Instant::now()), "it took one");
+    }
+}

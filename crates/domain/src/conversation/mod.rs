@@ -1,0 +1,27 @@
+//! Conversation: the thread. Its rules are pure functions ([`model`](Conversation), [`command`](Command)); all its
+//! changes go through the [`ConversationWriter`], which commits what waits in groups.
+
+mod change;
+mod command;
+#[cfg(test)]
+mod command_tests;
+mod error;
+mod model;
+mod reader;
+mod repository;
+mod service;
+mod store;
+mod writer;
+
+pub use change::{Change, ChangedFields, Facts, Outcome};
+pub use command::{Action, Actor, AgentActor, Command, NewMessage, VisitorActor, apply};
+pub use error::{CommandError, ReadError};
+pub use model::{
+    AgentMark, Audience, Conversation, ConversationKind, Flag, Handler, HandledBy, ReadMark, Status, Subject, VisitorView,
+};
+pub use reader::{Catchup, ConversationReader, History, MAX_CATCHUP, Viewer};
+pub use repository::{AgentMarkRepository, AssigneeFilter, ConversationFilter, ConversationRepository};
+pub use service::{AssignError, BeginConversation, BeginError, Begun, ConversationService, Sent, Starter};
+pub(crate) use service::new_conversation;
+pub use store::{CommitItem, CommitOutcome, ConversationStore, MessageKey};
+pub use writer::{ConversationWriter, Done, WriterSettings};

@@ -1,0 +1,45 @@
+use super::entity::channel::{ActiveModel, Column, Entity, Model};
+use super::error::failure;
+use super::rows::{all, insert_new};
+use super::store::{Connection, SeaOrmRepositories};
+use async_trait::async_trait;
+use parlor_domain::channel::{Channel, ChannelRepository};
+use parlor_domain::id::{ChannelId, WorkspaceId};
+use parlor_domain::store::RepositoryError;
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Select};
+
+fn of(workspace: WorkspaceId) -> Select<Entity> {
+    Entity::find().filter(Column::WorkspaceId.eq(workspace.0))
+}
+
+fn open(select: Select<Entity>) -> Select<Entity> {
+    select.filter(Column::DeletedAt.is_null()).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)
+}
+
+#[async_trait]
+impl<C: Connection> ChannelRepository for SeaOrmRepositories<C> {
+    async fn find_any(&self, id: ChannelId) -> Result<Option<Channel>, RepositoryError> {
+        Entity::find_by_id(id.0).one(&self.db).await.map_err(failure)?.map(Channel::try_from).transpose()
+    }
+
+    async fn find(&self, workspace: WorkspaceId, id: ChannelId) -> Result<Option<Channel>, RepositoryError> {
+        of(workspace).filter(Column::Id.eq(id.0)).one(&self.db).await.map_err(failure)?.map(Channel::try_from).transpose()
+    }
+
+    async fn list(&self, workspace: WorkspaceId) -> Result<Vec<Channel>, RepositoryError> {
+        all(open(of(workspace)).all(&self.db).await.map_err(failure)?)
+    }
+
+    async fn list_all(&self) -> Result<Vec<Channel>, RepositoryError> {
+        all(open(Entity::find()).all(&self.db).await.map_err(failure)?)
+    }
+
+    async fn insert(&self, channel: &Channel) -> Result<(), RepositoryError> {
+        insert_new::<ActiveModel, _, _>(&self.db, Model::try_from(channel)?).await
+    }
+
+    async fn update(&self, channel: &Channel) -> Result<(), RepositoryError> {
+        let row = Model::try_from(channel)?.into_active_model().reset_all();
+        Entity::update_many().set(row).filter(Column::Id.eq(channel.id.0)).exec(&self.db).await.map(drop).map_err(failure)
+    }
+}

@@ -1,0 +1,110 @@
+use super::furthest_marks;
+use crate::persistence::entity::{agent_mark, audit_entry, conversation, message};
+use crate::persistence::error::failure;
+use crate::persistence::store::begin;
+use parlor_domain::conversation::CommitItem;
+use parlor_domain::store::RepositoryError;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, InsertMany, IntoActiveModel, QueryFilter, QuerySelect, Set};
+use std::collections::{HashMap, HashSet};
+
+/// Rows in one statement. Each number of rows is a text of its own to prepare and keep, and larger ones bring little.
+const SOME: usize = 32;
+
+/// Writes the items whose version still holds in one transaction. No other writer runs beside it, so what it has read holds.
+pub async fn write(writer: &DatabaseConnection, items: &[&CommitItem]) -> Result<HashSet<Uuid>, RepositoryError> {
+    let transaction = begin(writer).await?;
+    match write_in(&transaction, items).await {
+        Ok(stored) => transaction.commit().await.map(|()| stored).map_err(failure),
+        Err(error) => {
+            transaction.rollback().await.map_err(failure)?;
+            Err(error)
+        }
+    }
+}
+
+async fn write_in(db: &DatabaseTransaction, items: &[&CommitItem]) -> Result<HashSet<Uuid>, RepositoryError> {
+    let versions = versions(db, items).await?;
+    let holds = |item: &&&CommitItem| versions.get(&item.conversation.id.0) == Some(&item.base_version);
+    let items: Vec<&CommitItem> = items.iter().filter(holds).copied().collect();
+
+    let inserted = models::<message::Model, _>(items.iter().flat_map(|item| &item.inserted).map(AsRef::as_ref))?;
+    insert_all::<message::ActiveModel, _>(db, inserted, |insert| insert).await?;
+    for changed in items.iter().flat_map(|item| &item.updated) {
+        update_message(db, message::Model::try_from(changed.as_ref())?).await?;
+    }
+    let rows = models::<conversation::Model, _>(items.iter().map(|item| &item.conversation))?;
+    insert_all::<conversation::ActiveModel, _>(db, rows, |insert| insert.on_conflict(written_over())).await?;
+    let marks = furthest_marks(&items).into_iter().map(agent_mark::Model::from).collect();
+    insert_all::<agent_mark::ActiveModel, _>(db, marks, |insert| insert.on_conflict(only_forward())).await?;
+    let audit = items.iter().flat_map(|item| &item.audit).map(audit_entry::Model::from).collect();
+    insert_all::<audit_entry::ActiveModel, _>(db, audit, |insert| insert).await?;
+    Ok(items.iter().map(|item| item.conversation.id.0).collect())
+}
+
+async fn versions(db: &DatabaseTransaction, items: &[&CommitItem]) -> Result<HashMap<Uuid, i64>, RepositoryError> {
+    use conversation::{Column, Entity};
+    let mut versions = HashMap::with_capacity(items.len());
+    for some in items.chunks(SOME) {
+        let select = Entity::find().filter(Column::Id.is_in(some.iter().map(|item| item.conversation.id.0)));
+        let rows = select.select_only().columns([Column::Id, Column::Version]).into_tuple::<(Uuid, i64)>();
+        versions.extend(rows.all(db).await.map_err(failure)?);
+    }
+    Ok(versions)
+}
+
+/// The rows are known to be there, so this is an update of many rows in one statement.
+fn written_over() -> OnConflict {
+    use conversation::Column;
+    OnConflict::column(Column::Id).update_columns(conversation::CHANGEABLE).to_owned()
+}
+
+/// A mark that is not ahead of the stored one changes nothing.
+fn only_forward() -> OnConflict {
+    use agent_mark::{Column, Entity};
+    OnConflict::columns([Column::ConversationId, Column::AgentId])
+        .update_columns([Column::Seq, Column::Count, Column::At])
+        .action_and_where(Expr::col((Entity, Column::Seq)).lt(Expr::col(("excluded", Column::Seq))))
+        .to_owned()
+}
+
+async fn update_message(db: &DatabaseTransaction, row: message::Model) -> Result<(), RepositoryError> {
+    use message::{ActiveModel, Column, Entity};
+    let (id, conversation) = (row.id, row.conversation_id);
+    let changed = ActiveModel {
+        rev: Set(row.rev),
+        staff_rev: Set(row.staff_rev),
+        text: Set(row.text),
+        payload: Set(row.payload),
+        reactions: Set(row.reactions),
+        metadata: Set(row.metadata),
+        status: Set(row.status),
+        edited_at: Set(row.edited_at),
+        deleted_at: Set(row.deleted_at),
+        ..Default::default()
+    };
+    let one = Entity::update_many().set(changed).filter(Column::Id.eq(id)).filter(Column::ConversationId.eq(conversation));
+    one.exec(db).await.map(drop).map_err(failure)
+}
+
+fn models<'a, M, T>(values: impl Iterator<Item = &'a T>) -> Result<Vec<M>, RepositoryError>
+where
+    T: 'a,
+    M: TryFrom<&'a T, Error = RepositoryError>,
+{
+    values.map(M::try_from).collect()
+}
+
+async fn insert_all<A, M>(db: &DatabaseTransaction, mut rows: Vec<M>, with: impl Fn(InsertMany<A>) -> InsertMany<A>) -> Result<(), RepositoryError>
+where
+    A: ActiveModelTrait,
+    M: IntoActiveModel<A>,
+{
+    while !rows.is_empty() {
+        let rest = rows.split_off(rows.len().min(SOME));
+        let statement = with(A::Entity::insert_many(std::mem::replace(&mut rows, rest).into_iter().map(IntoActiveModel::into_active_model)));
+        statement.exec_without_returning(db).await.map_err(failure)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,61 @@
+use crate::persistence::error::{from_json, to_json, unreadable};
+use crate::persistence::timestamp::StoredTime;
+use parlor_domain::channel::{Channel, ChannelKind, IdentityRule};
+use parlor_domain::id::{ChannelId, WorkspaceId};
+use parlor_domain::store::RepositoryError;
+use parlor_domain::text::Name;
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "channel")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: Uuid,
+    pub workspace_id: Uuid,
+    pub kind: String,
+    pub name: String,
+    pub origins: Json,
+    pub identity: String,
+    pub created_at: StoredTime,
+    pub updated_at: StoredTime,
+    pub deleted_at: Option<StoredTime>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl TryFrom<&Channel> for Model {
+    type Error = RepositoryError;
+
+    fn try_from(channel: &Channel) -> Result<Self, RepositoryError> {
+        Ok(Self {
+            id: channel.id.0,
+            workspace_id: channel.workspace_id.0,
+            kind: channel.kind.as_str().to_owned(),
+            name: channel.name.as_str().to_owned(),
+            origins: to_json(&channel.origins)?,
+            identity: channel.identity.as_str().to_owned(),
+            created_at: channel.created_at.into(),
+            updated_at: channel.updated_at.into(),
+            deleted_at: channel.deleted_at.map(Into::into),
+        })
+    }
+}
+
+impl TryFrom<Model> for Channel {
+    type Error = RepositoryError;
+
+    fn try_from(row: Model) -> Result<Self, RepositoryError> {
+        Ok(Self {
+            id: ChannelId(row.id),
+            workspace_id: WorkspaceId(row.workspace_id),
+            kind: ChannelKind::from_word(&row.kind).ok_or_else(|| unreadable("channel.kind"))?,
+            name: Name::stored(row.name),
+            origins: from_json("channel.origins", row.origins)?,
+            identity: IdentityRule::from_word(&row.identity).ok_or_else(|| unreadable("channel.identity"))?,
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+            deleted_at: row.deleted_at.map(Into::into),
+        })
+    }
+}

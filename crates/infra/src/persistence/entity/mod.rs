@@ -1,0 +1,17 @@
+//! One file for each table: its row, and how the row becomes the domain's value and back.
+
+pub mod agent;
+pub mod agent_mark;
+pub mod api_key;
+pub mod audit_entry;
+pub mod channel;
+pub mod conversation;
+pub mod creation;
+pub mod invitation;
+pub mod login;
+pub mod message;
+pub mod session;
+pub mod ticket;
+pub mod visitor;
+pub mod visitor_key;
+pub mod workspace;

@@ -1,0 +1,168 @@
+//! The queries that people wait for use their indexes, also when the data is skewed: one long conversation among many
+//! short ones, most of them resolved.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use super::conversation::{list, list_of_visitor};
+use super::conversation_store::by_keys;
+use super::history::{Edge, NoteEdge, notes, public};
+use super::message::since;
+use super::{SeaOrmStore, migrate, open_sqlite};
+use crate::testing::TestPostgres;
+use parlor_domain::clock::Timestamp;
+use parlor_domain::conversation::{AssigneeFilter, Audience, Conversation, ConversationFilter, Handler, MessageKey, Status};
+use parlor_domain::id::MessageId;
+use parlor_domain::message::{AuthorId, Message};
+use parlor_domain::page::{Cursor, Limit};
+use parlor_domain::store::Store;
+use parlor_testkit::Fixture;
+use parlor_testkit::build::{a_conversation, a_visitor, an_agent, an_id, by_visitor, note, say};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::SelectStatement;
+use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement};
+
+const SHORT: i64 = 3_000;
+const LONG: i64 = 6_000;
+
+struct Filled {
+    fixture: Fixture,
+    long: Conversation,
+}
+
+async fn fill(store: &SeaOrmStore) -> Filled {
+    let mut fixture = Fixture::stored(store).await.unwrap();
+    let busy = an_agent(&fixture.workspace, parlor_domain::agent::Role::Agent);
+    let mut conversations = Vec::new();
+    let mut messages: Vec<Message> = Vec::new();
+    for n in 0..SHORT {
+        let visitor = if n % 60 == 0 { fixture.visitor.clone() } else { a_visitor(&fixture.channel) };
+        let mut conversation = Conversation { last_message_at: Timestamp(n * 1_000), ..a_conversation(&visitor) };
+        conversation.status = if n % 8 == 0 { Status::Open } else { Status::Resolved };
+        conversation.handler = match n % 100 {
+            1 => Handler::Agent(fixture.agent.id),
+            2..40 => Handler::Agent(busy.id),
+            _ => Handler::Queue,
+        };
+        let sender = by_visitor(&conversation);
+        messages.push(Message { client_id: Some("first".to_owned()), ..say(&mut conversation, sender, "Hello") });
+        conversations.push(conversation);
+    }
+    let mut long = a_conversation(&fixture.visitor);
+    for n in 0..LONG {
+        let sender = by_visitor(&long);
+        let mut message = Message { client_id: Some(format!("client-{n}")), ..say(&mut long, sender, "Hello") };
+        if n % 100 == 0 {
+            long.rev += 1;
+            long.staff_rev += 1;
+            (message.rev, message.staff_rev) = (Some(long.rev), long.staff_rev);
+        }
+        messages.push(message);
+        if n % 50 == 0 {
+            messages.push(note(&mut long, &fixture.agent, "Note"));
+        }
+    }
+    conversations.push(long.clone());
+    let work = store.begin().await.unwrap();
+    for conversation in &conversations {
+        work.conversations().insert(conversation).await.unwrap();
+    }
+    work.messages().insert(&messages).await.unwrap();
+    work.commit().await.unwrap();
+    store.writer.execute_unprepared("ANALYZE").await.unwrap();
+    fixture.conversation = long.clone();
+    Filled { fixture, long }
+}
+
+impl SeaOrmStore {
+    async fn plan_of(&self, select: &SelectStatement) -> String {
+        let backend = self.writer.get_database_backend();
+        let statement = backend.build(select);
+        let (explain, column) = match backend {
+            DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
+            _ => ("EXPLAIN", "QUERY PLAN"),
+        };
+        let statement = Statement { sql: format!("{explain} {}", statement.sql), ..statement };
+        let lines = self.writer.query_all_raw(statement).await.unwrap();
+        lines.iter().map(|line| line.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
+    }
+
+    async fn must_use<E: EntityTrait>(&self, index: &str, select: Select<E>) -> String {
+        let plan = self.plan_of(&select.into_query()).await;
+        assert!(plan.contains(index), "{index} is not used:\n{plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN"), "a table is scanned:\n{plan}");
+        plan
+    }
+
+    /// For what may be long: the index has the order, too.
+    async fn must_walk<E: EntityTrait>(&self, index: &str, select: Select<E>) {
+        let plan = self.must_use(index, select).await;
+        assert!(!plan.contains("TEMP B-TREE") && !plan.contains("Sort"), "rows are sorted:\n{plan}");
+    }
+}
+
+async fn people_wait_for_no_scan(store: &SeaOrmStore) {
+    let Filled { fixture, long } = fill(store).await;
+    let backend = store.writer.get_database_backend();
+    let workspace = fixture.workspace.id;
+    let deep = Some(Cursor { value: SHORT / 3 * 1_000, id: Uuid::nil() });
+    let page = |filter: ConversationFilter| list(backend, workspace, &filter, deep, Limit::DEFAULT);
+
+    store.must_walk("conversation_list", page(ConversationFilter::default())).await;
+    store.must_use("conversation_active", page(ConversationFilter { status: Some(Status::Open), ..ConversationFilter::default() })).await;
+    let mine = ConversationFilter { assignee: Some(AssigneeFilter::Agent(fixture.agent.id)), ..ConversationFilter::default() };
+    store.must_use("conversation_assignee", page(mine)).await;
+    store.must_use("conversation_visitor", list_of_visitor(workspace, fixture.visitor.id, deep, Limit::DEFAULT)).await;
+
+    for edge in [Edge::End, Edge::Before(LONG / 2), Edge::UpTo(LONG / 2), Edge::After(LONG / 2), Edge::From(LONG / 2)] {
+        store.must_walk("message_place", public(long.id, edge, 52)).await;
+        store.must_use("message_note", notes(long.id, NoteEdge::Place(edge), 52)).await;
+    }
+    let beside = NoteEdge::Note(Cursor { value: LONG / 2, id: Uuid::nil() }, sea_orm::Order::Asc);
+    store.must_use("message_note", notes(long.id, beside, 52)).await;
+}
+
+async fn the_writer_waits_for_no_scan(store: &SeaOrmStore) {
+    let Filled { fixture, long } = fill(store).await;
+    let author = AuthorId::from(fixture.visitor.id);
+    let client_ids: Vec<MessageKey> = (0..20).map(|n| MessageKey::ClientId(long.id, author, format!("client-{n}"))).collect();
+    let places: Vec<MessageKey> = (1..20).map(|seq| MessageKey::Place(long.id, seq)).collect();
+    let ids: Vec<MessageKey> = (1..20).map(|_| MessageKey::Id(long.id, MessageId(an_id()))).collect();
+    for (index, keys) in [("message_client_id", client_ids), ("message_place", places), ("message", ids)] {
+        for keys in [keys.iter().take(1).collect::<Vec<_>>(), keys.iter().collect()] {
+            store.must_use(index, by_keys(&keys)).await;
+        }
+    }
+    for (audience, changed) in [(Audience::Public, "message_changed"), (Audience::Staff, "message_staff_changed")] {
+        let plan = store.plan_of(&since(long.id, audience, long.head_rev(audience) - 20, 101)).await;
+        assert!(plan.contains("message_place") && plan.contains(changed), "an index is not used:\n{plan}");
+        assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN message"), "a table is scanned:\n{plan}");
+    }
+}
+
+async fn on_sqlite() -> (SeaOrmStore, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open_sqlite(&folder.path().join("parlor.db")).await.unwrap();
+    migrate(&store).await.unwrap();
+    (store, folder)
+}
+
+#[tokio::test]
+async fn people_wait_for_no_scan_on_sqlite() {
+    people_wait_for_no_scan(&on_sqlite().await.0).await;
+}
+
+#[tokio::test]
+async fn people_wait_for_no_scan_on_postgres() {
+    let database = TestPostgres::new().await;
+    people_wait_for_no_scan(&database.open().await).await;
+}
+
+#[tokio::test]
+async fn the_writer_waits_for_no_scan_on_sqlite() {
+    the_writer_waits_for_no_scan(&on_sqlite().await.0).await;
+}
+
+#[tokio::test]
+async fn the_writer_waits_for_no_scan_on_postgres() {
+    let database = TestPostgres::new().await;
+    the_writer_waits_for_no_scan(&database.open().await).await;
+}

@@ -1,0 +1,14 @@
+//! Passwords, tokens and keys.
+
+mod host_token;
+mod jwt;
+mod password;
+mod secret;
+mod secret_box;
+mod token;
+
+pub use host_token::HostJwt;
+pub use password::Argon2PasswordHasher;
+pub use secret::{Purpose, ServerSecret, ServerSecretError, WeakSecret, must_be_strong};
+pub use secret_box::AesSecretBox;
+pub use token::JwtTokens;

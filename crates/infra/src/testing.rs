@@ -1,0 +1,86 @@
+//! Databases for tests, of this crate and of those above it.
+#![allow(clippy::expect_used, clippy::panic, reason = "only tests use it, and a test without its database must fail")]
+
+use crate::persistence::{SeaOrmStore, migrate, open_postgres};
+use sea_orm::{ConnectionTrait, Database};
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::Mutex;
+
+/// Where the server for tests is.
+const VARIABLE: &str = "PARLOR_TEST_POSTGRES_URL";
+/// Connections of one test.
+const CONNECTIONS: u32 = 8;
+
+static TEMPLATE: Mutex<bool> = Mutex::const_new(false);
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+/// A Postgres database of its own: migrated, empty, dropped with this value.
+pub struct TestPostgres {
+    server: String,
+    name: String,
+}
+
+impl TestPostgres {
+    /// Makes one, as a copy of a template that each test program migrates once.
+    ///
+    /// # Panics
+    /// If `PARLOR_TEST_POSTGRES_URL` is not set, or names no server that may be used.
+    pub async fn new() -> Self {
+        let server = std::env::var(VARIABLE).unwrap_or_else(|_| panic!("{VARIABLE} is not set; run `cargo xtask test`, which prepares a server"));
+        let template = format!("parlor_template_{}", std::process::id());
+        let mut is_made = TEMPLATE.lock().await;
+        if !*is_made {
+            execute(&server, &[format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)"), format!("CREATE DATABASE {template}")]).await;
+            let store = open_postgres(&url_of(&server, &template), CONNECTIONS).await.expect("the template opens");
+            migrate(&store).await.expect("the template is migrated");
+            store.close().await.expect("the template is left alone");
+            *is_made = true;
+        }
+        drop(is_made);
+        let name = format!("parlor_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        execute(&server, &[format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
+        Self { server, name }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> String {
+        url_of(&self.server, &self.name)
+    }
+
+    /// Opens it.
+    ///
+    /// # Panics
+    /// If it cannot be reached.
+    pub async fn open(&self) -> SeaOrmStore {
+        open_postgres(&self.url(), CONNECTIONS).await.expect("the test's database opens")
+    }
+}
+
+impl Drop for TestPostgres {
+    fn drop(&mut self) {
+        let (server, statement) = (self.server.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        // A thread of its own, since the test's runtime may be ending.
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.expect("a runtime starts").block_on(execute(&server, &[statement]));
+        });
+        // What is left over is only a database on a server for tests.
+        drop(dropped.join());
+    }
+}
+
+/// The server's address with another database in it.
+fn url_of(server: &str, database: &str) -> String {
+    let (address, options) = server.split_once('?').map_or((server, String::new()), |(address, options)| (address, format!("?{options}")));
+    let (host, _) = address.rsplit_once('/').filter(|(host, _)| !host.ends_with('/')).unwrap_or((address, ""));
+    format!("{host}/{database}{options}")
+}
+
+async fn execute(server: &str, statements: &[String]) {
+    let db = Database::connect(server).await.unwrap_or_else(|error| panic!("the server in {VARIABLE} does not answer: {error}"));
+    for statement in statements {
+        db.execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+    db.close().await.expect("the connection closes");
+}

@@ -1,0 +1,144 @@
+//! Reading single values.
+
+use super::{AllowedOrigins, ConfigError, Database, SecretText, variables};
+use parlor_api::limits_config::Rate;
+use parlor_domain::channel::Origin;
+use parlor_infra::security::ServerSecret;
+use std::fmt::Display;
+use std::str::FromStr;
+use tracing_subscriber::EnvFilter;
+
+pub(super) const HOW_TO_MAKE_ONE: &str = "make one with: openssl rand -hex 32";
+
+const MOST_LANES: usize = 64;
+
+fn refuse(variable: &'static str, advice: impl Display) -> ConfigError {
+    ConfigError {
+        variable,
+        advice: advice.to_string(),
+    }
+}
+
+/// A text without the space around it, if anything is left.
+pub(super) fn given(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// A text without the space around it; of an empty one, the variable's default.
+pub(super) fn or_default(variable: &'static str, text: &str) -> String {
+    given(Some(text)).map_or_else(
+        || {
+            variables()
+                .into_iter()
+                .find(|known| known.name == variable)
+                .and_then(|known| known.default)
+                .unwrap_or_default()
+        },
+        str::to_owned,
+    )
+}
+
+pub(super) fn parsed<T: FromStr>(variable: &'static str, text: &str, advice: &str) -> Result<T, ConfigError> {
+    text.parse().map_err(|_| refuse(variable, advice))
+}
+
+pub(super) fn separated<T, E: Display>(variable: &'static str, text: Option<&str>, parse: impl Fn(&str) -> Result<T, E>) -> Result<Vec<T>, ConfigError> {
+    text.unwrap_or_default()
+        .split(',')
+        .filter_map(|item| given(Some(item)))
+        .map(|item| parse(item).map_err(|error| refuse(variable, format!("has `{item}`: each {error}"))))
+        .collect()
+}
+
+pub(super) fn on_off(variable: &'static str, text: &str) -> Result<bool, ConfigError> {
+    match or_default(variable, text).to_ascii_lowercase().as_str() {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(refuse(variable, "must be on or off")),
+    }
+}
+
+pub(super) fn limit(variable: &'static str, text: &str) -> Result<u32, ConfigError> {
+    parsed(variable, &or_default(variable, text), "must be a whole number, 0 for no limit")
+}
+
+/// `RATE/BURST`; a rate alone may come all at once, but what the default lets through at once stays possible.
+pub(super) fn rate(variable: &'static str, text: &str) -> Result<Rate, ConfigError> {
+    let read = |text: &str| {
+        let (rate, burst) = text.split_once('/').map_or((text, None), |(rate, burst)| (rate, Some(burst)));
+        Some((
+            rate.trim().parse::<u32>().ok()?,
+            burst.map(|burst| burst.trim().parse::<u32>()).transpose().ok()?,
+        ))
+    };
+    let advice = "must be a rate and a burst not below it, such as 5/30, or a rate alone; 0 for no limit";
+    let (per_second, burst) = read(&or_default(variable, text)).ok_or_else(|| refuse(variable, advice))?;
+    let usual_burst = read(&or_default(variable, "")).and_then(|(_, burst)| burst).unwrap_or_default();
+    match (per_second, burst.unwrap_or(usual_burst.max(per_second))) {
+        (0, _) => Ok(Rate::OFF),
+        (_, burst) if burst < per_second => Err(refuse(variable, advice)),
+        (_, burst) => Ok(Rate { per_second, burst }),
+    }
+}
+
+pub(super) fn lanes(text: &str) -> Result<usize, ConfigError> {
+    let variable = "PARLOR_WRITER_LANES";
+    let advice = format!("must be a number from 1 to {MOST_LANES}");
+    let lanes = parsed(variable, text, &advice)?;
+    if (1..=MOST_LANES).contains(&lanes) {
+        Ok(lanes)
+    } else {
+        Err(refuse(variable, advice))
+    }
+}
+
+/// The URL without a slash at its end, and its origin.
+pub(super) fn public_url(text: &str) -> Result<(String, Origin), ConfigError> {
+    let wrong = || {
+        refuse(
+            "PARLOR_PUBLIC_URL",
+            "must be a URL such as https://chat.example.com, without user, query or fragment",
+        )
+    };
+    let url = text.trim_end_matches('/');
+    let (scheme, rest) = url.split_once("://").ok_or_else(wrong)?;
+    let host = rest.split('/').next().unwrap_or(rest);
+    if url.contains(['?', '#', '\\']) || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(wrong());
+    }
+    let origin = Origin::parse(&format!("{scheme}://{host}")).map_err(|_| wrong())?;
+    Ok((url.to_owned(), origin))
+}
+
+/// The URL is checked by its scheme only and never repeated: it holds a password.
+pub(super) fn postgres(url: &str) -> Result<Database, ConfigError> {
+    if ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme)) {
+        Ok(Database::Postgres(SecretText(url.to_owned())))
+    } else {
+        Err(refuse(
+            "PARLOR_DATABASE_URL",
+            "must begin with postgres://; leave it out for SQLite in the data folder",
+        ))
+    }
+}
+
+pub(super) fn server_secret(text: &str) -> Result<ServerSecret, ConfigError> {
+    ServerSecret::parse(text).map_err(|weak| refuse("PARLOR_SECRET_KEY", format!("{weak}; {HOW_TO_MAKE_ONE}")))
+}
+
+pub(super) fn allowed_origins(text: Option<&str>) -> Result<AllowedOrigins, ConfigError> {
+    if text == Some("*") {
+        return Ok(AllowedOrigins::Any);
+    }
+    separated("PARLOR_ALLOWED_ORIGINS", text, Origin::parse).map(AllowedOrigins::Listed)
+}
+
+pub(super) fn log_filter(text: String) -> Result<String, ConfigError> {
+    match EnvFilter::try_new(&text) {
+        Ok(_) => Ok(text),
+        Err(_) => Err(refuse(
+            "PARLOR_LOG",
+            "must be error, warn, info, debug, trace, or a filter such as info,parlor_api=debug",
+        )),
+    }
+}

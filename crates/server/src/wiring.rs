@@ -1,0 +1,112 @@
+//! The one file that names every adapter.
+
+use crate::config::{AllowedOrigins as ConfiguredSites, Settings};
+use actix_web::web;
+use parlor_api::limits::Limiters;
+use parlor_api::origins::{AllowedOrigins, ConfiguredOrigins};
+use parlor_api::state::{ApiSettings, AppState, RenderMetrics};
+use parlor_api::ws::{Hub, HubDependencies};
+use parlor_domain::agent::{AgentDirectory, AgentService, AuthService};
+use parlor_domain::channel::ChannelService;
+use parlor_domain::clock::Clock;
+use parlor_domain::conversation::{ConversationReader, ConversationService, ConversationStore, ConversationWriter, WriterSettings};
+use parlor_domain::event::EventBus;
+use parlor_domain::id::Ids;
+use parlor_domain::realtime::TicketService;
+use parlor_domain::security::{HostTokens, PasswordHasher, SecretBox, Tokens};
+use parlor_domain::session::SessionService;
+use parlor_domain::store::Store;
+use parlor_domain::visitor::VisitorService;
+use parlor_domain::workspace::WorkspaceService;
+use parlor_infra::event_bus::LocalEventBus;
+use parlor_infra::persistence::SeaOrmStore;
+use parlor_infra::security::{AesSecretBox, Argon2PasswordHasher, HostJwt, JwtTokens, ServerSecret};
+use parlor_infra::system::{SystemClock, SystemIds};
+use std::sync::Arc;
+
+/// The application, put together. Nothing runs yet.
+pub struct Wired {
+    /// What handlers share.
+    pub state: web::Data<AppState>,
+    /// Its lanes want to be run.
+    pub writer: Arc<ConversationWriter>,
+    /// The database, for its care.
+    pub store: Arc<SeaOrmStore>,
+}
+
+/// What the outside world is. Tests put in their own.
+pub struct World {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn Ids>,
+    /// Between nodes.
+    pub bus: Arc<dyn EventBus>,
+}
+
+impl World {
+    /// The real one, for a single node.
+    #[must_use]
+    pub fn real() -> Self {
+        Self { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds), bus: Arc::new(LocalEventBus::new()) }
+    }
+}
+
+/// Puts the application together.
+///
+/// # Errors
+/// A helper cannot be made from the settings.
+pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret, world: World, metrics: Option<RenderMetrics>) -> anyhow::Result<Wired> {
+    let World { clock, ids, bus } = world;
+    let lanes = if store.is_sqlite() { 1 } else { settings.writer_lanes };
+    let database: Arc<dyn Store> = store.clone();
+    let conversation_store: Arc<dyn ConversationStore> = store.clone();
+    let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2PasswordHasher::new()?);
+    let tokens: Arc<dyn Tokens> = Arc::new(JwtTokens::new(secret)?);
+    let secrets: Arc<dyn SecretBox> = Arc::new(AesSecretBox::new(secret)?);
+    let host: Option<Arc<dyn HostTokens>> = match &settings.host_jwt {
+        Some(host) => Some(Arc::new(HostJwt::new(host.secret.expose().as_bytes(), host.audience.clone(), host.issuer.clone(), host.role_claim.clone())?)),
+        None => None,
+    };
+
+    let writer = ConversationWriter::new(conversation_store, bus.clone(), clock.clone(), ids.clone(), WriterSettings { lanes, ..WriterSettings::default() });
+    let directory = AgentDirectory::new(database.clone(), &*bus, clock.clone(), tokens.clone(), host);
+    let visitors = VisitorService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone(), writer.clone());
+    let conversations = ConversationService::new(database.clone(), writer.clone(), visitors.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone());
+    let conversations = Arc::new(conversations);
+    let reader = Arc::new(ConversationReader::new(database.clone()));
+    let hub = Hub::new(HubDependencies { bus: bus.clone(), clock: clock.clone(), ids: ids.clone(), reader: reader.clone(), limits: settings.limits });
+    let configured = match &settings.allowed_origins {
+        ConfiguredSites::Any => ConfiguredOrigins::Any,
+        ConfiguredSites::Listed(list) => ConfiguredOrigins::Listed(list.clone()),
+    };
+
+    let state = AppState {
+        workspaces: Arc::new(WorkspaceService::new(database.clone(), clock.clone(), ids.clone())),
+        channels: ChannelService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), settings.default_channel),
+        visitors,
+        sessions: Arc::new(SessionService::new(database.clone(), clock.clone(), ids.clone(), secrets)),
+        conversations,
+        reader,
+        agents: Arc::new(AgentService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), hasher.clone(), writer.clone())),
+        auth: Arc::new(AuthService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), hasher, tokens)),
+        directory,
+        tickets: Arc::new(TicketService::new(database.clone(), clock.clone(), ids.clone())),
+        hub,
+        limits: Limiters::new(settings.limits),
+        origins: AllowedOrigins::new(settings.public_origin.clone(), configured),
+        settings: ApiSettings {
+            public_url: settings.public_url.clone(),
+            secure: settings.public_url.starts_with("https://"),
+            query_tokens: settings.query_tokens,
+            trusted_proxies: settings.trusted_proxies.clone(),
+            metrics_token: settings.metrics_token.as_ref().map(|token| token.expose().to_owned()),
+        },
+        metrics,
+        store: database,
+        bus,
+        clock,
+        ids,
+    };
+    Ok(Wired { state: web::Data::new(state), writer, store })
+}

@@ -1,0 +1,15 @@
+//! The running application, spoken to over HTTP and WebSocket, on both databases.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "tests"
+)]
+
+#[macro_use]
+mod app;
+mod basics;
+mod schema;

@@ -1,0 +1,18 @@
+//! What the tests of all crates share: a store in memory, a settable clock, counted ids, a recording event bus, plain
+//! fakes for secrets, builders, and the contracts that every adapter keeps.
+
+pub mod build;
+mod bus;
+mod clock;
+pub mod contract;
+mod fixture;
+mod ids;
+mod memory;
+mod secrets;
+
+pub use bus::RecordingEventBus;
+pub use clock::FixedClock;
+pub use fixture::Fixture;
+pub use ids::SequentialIds;
+pub use memory::MemoryStore;
+pub use secrets::{PlainHostTokens, PlainPasswordHasher, PlainSecretBox, PlainTokens};

@@ -1,0 +1,85 @@
+//! The writer's side: load and commit.
+
+use super::MemoryStore;
+use super::messages::{Collision, collision};
+use super::state::State;
+use async_trait::async_trait;
+use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, MessageKey};
+use parlor_domain::id::ConversationId;
+use parlor_domain::message::Message;
+use parlor_domain::store::RepositoryError;
+use std::sync::Arc;
+
+fn find<'a>(state: &'a State, key: &MessageKey) -> Option<&'a Message> {
+    match key {
+        MessageKey::Id(conversation, id) => state.messages_of(*conversation).iter().find(|message| message.id == *id),
+        MessageKey::Place(conversation, seq) => state.messages_of(*conversation).iter().find(|message| !message.private && message.seq == *seq),
+        MessageKey::ClientId(conversation, author, client_id) => state
+            .messages_of(*conversation)
+            .iter()
+            .find(|message| message.client_id.as_ref() == Some(client_id) && message.sender.author() == *author),
+    }
+}
+
+/// What shall become of an item. Items are of different conversations, so one decision does not depend on another.
+fn decide(state: &State, item: &CommitItem) -> Result<CommitOutcome, RepositoryError> {
+    if state
+        .conversations
+        .get(&item.conversation.id)
+        .is_none_or(|stored| stored.version != item.base_version)
+    {
+        return Ok(CommitOutcome::Stale);
+    }
+    match collision(state, item.inserted.iter().map(Arc::as_ref)) {
+        None => Ok(CommitOutcome::Stored),
+        Some(Collision::ClientId) => Ok(CommitOutcome::ClientIdTaken),
+        Some(Collision::Row) => Err(RepositoryError::Failed("a message's id or place is taken".to_owned())),
+    }
+}
+
+fn store(state: &mut State, item: &CommitItem) {
+    let id = item.conversation.id;
+    let messages = state.messages.entry(id).or_default();
+    messages.extend(item.inserted.iter().map(|message| Message::clone(message)));
+    for changed in &item.updated {
+        if let Some(message) = messages.iter_mut().find(|message| message.id == changed.id) {
+            message.clone_from(changed);
+        }
+    }
+    for mark in &item.agent_marks {
+        let stored = state.agent_marks.entry((mark.conversation_id, mark.agent_id)).or_insert(*mark);
+        if mark.mark.seq > stored.mark.seq {
+            *stored = *mark;
+        }
+    }
+    state.audit.extend(item.audit.iter().cloned());
+    state.conversations.insert(id, item.conversation.clone());
+}
+
+#[async_trait]
+impl ConversationStore for MemoryStore {
+    async fn load(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError> {
+        Ok(self
+            .view()
+            .look(|state| ids.iter().filter_map(|id| state.conversations.get(id).cloned()).collect()))
+    }
+
+    async fn load_messages(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
+        Ok(self
+            .view()
+            .look(|state| keys.iter().filter_map(|key| Some((key.clone(), find(state, key)?.clone()))).collect()))
+    }
+
+    async fn commit(&self, batch: &[CommitItem]) -> Result<Vec<CommitOutcome>, RepositoryError> {
+        self.view()
+            .change(|state| {
+                // All is decided before anything is written, so that a refusal leaves nothing of the batch.
+                let outcomes = batch.iter().map(|item| decide(state, item)).collect::<Result<Vec<_>, _>>()?;
+                for (item, _) in batch.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == CommitOutcome::Stored) {
+                    store(state, item);
+                }
+                Ok(outcomes)
+            })
+            .await
+    }
+}

@@ -1,0 +1,66 @@
+//! `cargo xtask interop`: clients that nobody of this project wrote, against the real binary. Node and Python tools are brought along,
+//! into `target/interop`.
+
+mod http;
+mod node;
+mod parlor;
+mod python;
+mod schemathesis;
+mod typescript;
+
+use crate::{
+    process::{cargo, run as run_command, target_directory},
+    report::Report,
+};
+use anyhow::{Result, bail};
+use node::Node;
+use parlor::Parlor;
+use python::Python;
+use schemathesis::Search;
+use std::{fs, path::Path};
+
+/// Where the foreign clients' own files stand in this repository.
+const SOURCES: &str = "crates/xtask/interop";
+
+pub fn run(arguments: &[String]) -> Result<()> {
+    let search = match arguments {
+        [] => Search::Short,
+        [argument] if argument == "--all" => Search::Long,
+        _ => bail!("`interop` knows the option `--all` and no other"),
+    };
+    let target = target_directory()?;
+    let folder = target.join("interop");
+    fs::create_dir_all(&folder)?;
+
+    run_command(cargo().args(["build", "--workspace", "--locked"]))?;
+    let python = Python::provide(&folder)?;
+    let node = Node::provide(&python)?;
+    let parlor = Parlor::start(&target.join("debug/parlor"), &folder)?;
+
+    let mut report = Report::default();
+    report.step("TypeScript client", || typescript::converse(&node, &parlor, &folder));
+    report.step("AsyncAPI document", || typescript::check_asyncapi(&node, &parlor, &folder));
+    report.step("schemathesis as a visitor", || {
+        schemathesis::run(&python, &parlor, &search, &parlor.new_visitor()?, &folder)
+    });
+    report.step("schemathesis as an agent", || {
+        let token = parlor.login()?;
+        schemathesis::run(&python, &parlor, &search, &token, &folder)?;
+        parlor.must_still_know(&token)
+    });
+    report.step("the server is still well", || parlor.must_be_ready());
+    if let Err(failed) = report.finish() {
+        println!("the server's log: {}", parlor.log().display());
+        return Err(failed);
+    }
+    Ok(())
+}
+
+/// Whether something was set up from exactly this description before; `mark_done` remembers it.
+fn is_done(stamp: &Path, description: &str) -> bool {
+    fs::read_to_string(stamp).is_ok_and(|done| done == description)
+}
+
+fn mark_done(stamp: &Path, description: &str) -> Result<()> {
+    Ok(fs::write(stamp, description)?)
+}
