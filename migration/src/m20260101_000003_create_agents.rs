@@ -30,11 +30,12 @@ impl MigrationTrait for Migration {
             .foreign_key(ForeignKey::create().from("agent", "workspace_id").to("workspace", "id"))
             .take();
         manager.create_table(agent).await?;
-        // Addresses are stored in lower case, user names beside their lower-case form: lower() of SQLite knows only ASCII.
+        // lower() of SQLite knows only ASCII, which is enough for addresses that come in lower case already. User names do not,
+        // so their lower-case form stands beside them.
         execute_all(
             manager,
             &[
-                "CREATE UNIQUE INDEX agent_email ON agent (email)",
+                "CREATE UNIQUE INDEX agent_email ON agent (lower(email))",
                 "CREATE UNIQUE INDEX agent_username ON agent (username_key)",
                 "CREATE UNIQUE INDEX agent_external_id ON agent (external_id)",
                 "CREATE INDEX agent_workspace ON agent (workspace_id, created_at, id)",

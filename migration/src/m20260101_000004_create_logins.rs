@@ -23,6 +23,13 @@ impl MigrationTrait for Migration {
             .foreign_key(ForeignKey::create().from("login", "agent_id").to("agent", "id"))
             .take();
         manager.create_table(login).await?;
-        execute_all(manager, &["CREATE INDEX login_agent ON login (agent_id)", "CREATE INDEX login_expires ON login (expires_at)"]).await
+        execute_all(
+            manager,
+            &[
+                "CREATE INDEX login_agent ON login (agent_id)",
+                "CREATE INDEX login_expires ON login (expires_at)",
+            ],
+        )
+        .await
     }
 }

@@ -23,7 +23,10 @@ impl MigrationTrait for Migration {
         manager.create_table(invitation).await?;
         execute_all(
             manager,
-            &["CREATE UNIQUE INDEX invitation_token ON invitation (token)", "CREATE INDEX invitation_agent ON invitation (workspace_id, agent_id)"],
+            &[
+                "CREATE UNIQUE INDEX invitation_token ON invitation (token)",
+                "CREATE INDEX invitation_agent ON invitation (workspace_id, agent_id)",
+            ],
         )
         .await
     }

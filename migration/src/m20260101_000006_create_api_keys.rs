@@ -25,7 +25,10 @@ impl MigrationTrait for Migration {
         manager.create_table(api_key).await?;
         execute_all(
             manager,
-            &["CREATE UNIQUE INDEX api_key_secret ON api_key (secret)", "CREATE INDEX api_key_workspace ON api_key (workspace_id, created_at, id)"],
+            &[
+                "CREATE UNIQUE INDEX api_key_secret ON api_key (secret)",
+                "CREATE INDEX api_key_workspace ON api_key (workspace_id, created_at, id)",
+            ],
         )
         .await
     }

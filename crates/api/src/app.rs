@@ -35,8 +35,9 @@ pub struct Documents {
 }
 
 /// Pages and sockets, which OpenAPI does not describe.
-const PAGES: [(&str, &[&str]); 8] = [
+const PAGES: [(&str, &[&str]); 9] = [
     ("/setup", &["GET", "POST"]),
+    ("/setup.css", &["GET"]),
     ("/ws", &["GET"]),
     ("/ws/admin/chat", &["GET"]),
     ("/ws/chat/{room_id}", &["GET"]),

@@ -15,12 +15,12 @@ use parlor_domain::session::SessionError;
 use parlor_domain::store::RepositoryError;
 use parlor_domain::visitor::{IdentifyError, VisitorError};
 use parlor_domain::workspace::WorkspaceError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
 
 /// The stable word for a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
     /// The input breaks a rule; `errors` names the fields.
@@ -163,7 +163,7 @@ impl Code {
 }
 
 /// What is wrong with one field of the input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// The field, with dots and brackets for what lies inside.
     #[schema(example = "message")]

@@ -2,7 +2,8 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "only tests use it, and a test without its database must fail")]
 
 use crate::persistence::{SeaOrmStore, migrate, open_postgres};
-use sea_orm::{ConnectionTrait, Database};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement};
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::Mutex;
 
@@ -30,7 +31,15 @@ impl TestPostgres {
         let template = format!("parlor_template_{}", std::process::id());
         let mut is_made = TEMPLATE.lock().await;
         if !*is_made {
-            execute(&server, &[format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)"), format!("CREATE DATABASE {template}")]).await;
+            sweep(&server).await;
+            execute(
+                &server,
+                &[
+                    format!("DROP DATABASE IF EXISTS {template} WITH (FORCE)"),
+                    format!("CREATE DATABASE {template}"),
+                ],
+            )
+            .await;
             let store = open_postgres(&url_of(&server, &template), CONNECTIONS).await.expect("the template opens");
             migrate(&store).await.expect("the template is migrated");
             store.close().await.expect("the template is left alone");
@@ -38,7 +47,14 @@ impl TestPostgres {
         }
         drop(is_made);
         let name = format!("parlor_test_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        execute(&server, &[format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name} TEMPLATE {template}")]).await;
+        execute(
+            &server,
+            &[
+                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+                format!("CREATE DATABASE {name} TEMPLATE {template}"),
+            ],
+        )
+        .await;
         Self { server, name }
     }
 
@@ -72,13 +88,42 @@ impl Drop for TestPostgres {
 
 /// The server's address with another database in it.
 fn url_of(server: &str, database: &str) -> String {
-    let (address, options) = server.split_once('?').map_or((server, String::new()), |(address, options)| (address, format!("?{options}")));
+    let (address, options) = server
+        .split_once('?')
+        .map_or((server, String::new()), |(address, options)| (address, format!("?{options}")));
     let (host, _) = address.rsplit_once('/').filter(|(host, _)| !host.ends_with('/')).unwrap_or((address, ""));
     format!("{host}/{database}{options}")
 }
 
+/// Drops what programs that have ended left behind: no program knows which of its tests is the last.
+async fn sweep(server: &str) {
+    let has_ended = |name: &str| name.split('_').nth(2).is_some_and(|process| !Path::new("/proc").join(process).exists());
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
+    let db = connect(server).await;
+    let ours = Statement::from_string(
+        db.get_database_backend(),
+        "SELECT datname::text AS name FROM pg_database WHERE datname ~ '^parlor_(template|test)_'",
+    );
+    for row in db.query_all_raw(ours).await.expect("the databases are listed") {
+        let name: String = row.try_get("", "name").expect("a database has a name");
+        if has_ended(&name) {
+            // Another program may sweep at the same time.
+            drop(db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name}")).await);
+        }
+    }
+    db.close().await.expect("the connection closes");
+}
+
+async fn connect(server: &str) -> DatabaseConnection {
+    Database::connect(server)
+        .await
+        .unwrap_or_else(|error| panic!("the server in {VARIABLE} does not answer: {error}"))
+}
+
 async fn execute(server: &str, statements: &[String]) {
-    let db = Database::connect(server).await.unwrap_or_else(|error| panic!("the server in {VARIABLE} does not answer: {error}"));
+    let db = connect(server).await;
     for statement in statements {
         db.execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
     }

@@ -64,18 +64,27 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
     let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2PasswordHasher::new()?);
     let tokens: Arc<dyn Tokens> = Arc::new(JwtTokens::new(secret)?);
     let secrets: Arc<dyn SecretBox> = Arc::new(AesSecretBox::new(secret)?);
-    let host: Option<Arc<dyn HostTokens>> = match &settings.host_jwt {
-        Some(host) => Some(Arc::new(HostJwt::new(host.secret.expose().as_bytes(), host.audience.clone(), host.issuer.clone(), host.role_claim.clone())?)),
-        None => None,
-    };
+    let host = settings.host_jwt.as_ref().map(|host| -> Arc<dyn HostTokens> {
+        Arc::new(HostJwt::new(host.secret.expose(), host.audience.as_deref(), host.issuer.as_deref(), &host.role_claim))
+    });
 
-    let writer = ConversationWriter::new(conversation_store, bus.clone(), clock.clone(), ids.clone(), WriterSettings { lanes, ..WriterSettings::default() });
+    let writer = ConversationWriter::new(conversation_store.clone(), bus.clone(), clock.clone(), ids.clone(), WriterSettings { lanes, ..WriterSettings::default() });
     let directory = AgentDirectory::new(database.clone(), &*bus, clock.clone(), tokens.clone(), host);
     let visitors = VisitorService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone(), writer.clone());
     let conversations = ConversationService::new(database.clone(), writer.clone(), visitors.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone());
     let conversations = Arc::new(conversations);
     let reader = Arc::new(ConversationReader::new(database.clone()));
-    let hub = Hub::new(HubDependencies { bus: bus.clone(), clock: clock.clone(), ids: ids.clone(), reader: reader.clone(), limits: settings.limits });
+    let hub = Hub::new(HubDependencies {
+        bus: bus.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+        reader: reader.clone(),
+        conversations: conversation_store,
+        directory: directory.clone(),
+        visitors: visitors.clone(),
+        limits: settings.limits,
+        alone: true,
+    });
     let configured = match &settings.allowed_origins {
         ConfiguredSites::Any => ConfiguredOrigins::Any,
         ConfiguredSites::Listed(list) => ConfiguredOrigins::Listed(list.clone()),

@@ -3,10 +3,13 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// The most bytes of a JSON body.
 pub const MAX_BODY: usize = 1024 * 1024;
+
+/// So much of a body that is too large is read and thrown away: a client that is still writing would not see the answer.
+const MAX_DRAINED: usize = 16 * 1024 * 1024;
 
 /// A JSON body of type `T`.
 #[derive(Debug)]
@@ -49,18 +52,17 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
 
 async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
     let mut bytes = web::BytesMut::new();
-    let mut too_large = false;
+    let mut total = 0;
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(Code::InvalidInput, "The body broke off; send the request again."))?;
-        // The rest is read and thrown away: a client that is still writing would not see the answer.
-        too_large |= bytes.len() + chunk.len() > MAX_BODY;
-        if too_large {
-            bytes.clear();
+        total += chunk.len();
+        if total <= MAX_BODY {
+            bytes.extend_from_slice(&chunk);
+        } else if total > MAX_DRAINED {
             break;
         }
-        bytes.extend_from_slice(&chunk);
     }
-    if too_large {
+    if total > MAX_BODY {
         return Err(Problem::new(Code::TooLarge, format!("The body has more than {MAX_BODY} bytes; send less at once.")));
     }
     Ok(bytes)
@@ -77,18 +79,33 @@ fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // A struct is read from an array, too: its fields in their order. That is nothing to promise.
+    if bytes.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|cause| not_json(&cause))?;
+        return Err(Problem::field("body", "must be a JSON object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
         if cause.is_data() {
-            let detail = plain(&cause);
-            return Problem::fields(vec![FieldError { field: if path == "." { "body".to_owned() } else { path }, detail }]);
+            let (field, detail) = place(path, plain(&cause));
+            return Problem::fields(vec![FieldError { field, detail }]);
         }
         not_json(&cause)
     })?;
     reader.end().map_err(|cause| not_json(&cause))?;
     Ok(value)
+}
+
+/// Names the field that is wrong. One that is missing has no place, its name stands in the message.
+fn place(path: String, detail: String) -> (String, String) {
+    match (detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')), path.as_str()) {
+        (Some(name), ".") => (name.to_owned(), "is required".to_owned()),
+        (Some(name), _) => (format!("{path}.{name}"), "is required".to_owned()),
+        (None, ".") => ("body".to_owned(), detail),
+        (None, _) => (path, detail),
+    }
 }
 
 /// The message without "at line …", which says nothing about a field of the right syntax.
@@ -120,6 +137,8 @@ mod tests {
         assert_eq!(wrong.errors.first().map(|e| e.field.as_str()), Some("inner[1]"));
         let cut = parse::<Thing>(br#"{"name": "a""#).unwrap_err();
         assert!(cut.detail.contains("line 1"), "{}", cut.detail);
+        assert_eq!(parse::<Thing>(b"{}").unwrap_err().errors.first().map(|e| e.field.as_str()), Some("name"));
+        assert_eq!(parse::<Thing>(br#"["a", null]"#).unwrap_err().errors.first().map(|e| e.field.as_str()), Some("body"));
         for bad in [&br#"{"name":"\ud800"}"#[..], b"{\"name\":\"\xff\"}", b"{} {}", b"", b"[", b"nul"] {
             assert_eq!(parse::<Thing>(bad).unwrap_err().code, Code::InvalidInput);
         }

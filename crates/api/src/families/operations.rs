@@ -1,5 +1,6 @@
 //! Health, metrics and documents.
 
+use super::shared::{CommonProblems, CredentialProblem};
 use crate::app::Documents;
 use crate::problem::{Problem, ProblemBody};
 use crate::state::AppState;
@@ -54,7 +55,7 @@ pub async fn health_ready(state: web::Data<AppState>) -> HttpResponse {
 /// Only with `PARLOR_METRICS_TOKEN`, or on a listener of its own; otherwise it is not there.
 #[utoipa::path(path = "/metrics", tag = "Operations", security(("staff" = [])), responses(
     (status = 200, description = "The metrics", body = String, content_type = "text/plain"),
-    (status = 401, description = "Another token is wanted", body = ProblemBody, content_type = "application/problem+json"),
+    CredentialProblem,
     (status = 404, description = "Metrics are not on", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/metrics")]
@@ -74,6 +75,7 @@ pub async fn metrics_text(request: HttpRequest, state: web::Data<AppState>) -> R
 #[utoipa::path(path = "/api/openapi.json", tag = "Operations", security(()), responses(
     (status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json"),
     (status = 304, description = "Not changed since the ETag in If-None-Match"),
+    CommonProblems,
 ))]
 #[get("/api/openapi.json")]
 pub async fn openapi_json(request: HttpRequest, documents: web::Data<Documents>) -> HttpResponse {
@@ -84,6 +86,7 @@ pub async fn openapi_json(request: HttpRequest, documents: web::Data<Documents>)
 #[utoipa::path(path = "/api/openapi/{audience}", tag = "Operations", security(()), params(("audience" = String, Path, description = "`widget.json`, `agents.json` or `operations.json`")), responses(
     (status = 200, description = "The OpenAPI document", body = Object, content_type = "application/json"),
     (status = 304, description = "Not changed since the ETag in If-None-Match"),
+    CommonProblems,
     (status = 404, description = "No such audience", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/api/openapi/{audience}")]

@@ -93,6 +93,14 @@ impl ConversationReader {
         found.filter(|conversation| viewer.sees(conversation) && conversation.deleted_at.is_none()).ok_or(ReadError::NotFound)
     }
 
+    /// One conversation of a workspace, deleted or not: for admins.
+    ///
+    /// # Errors
+    /// What [`ReadError`] says.
+    pub async fn get_any(&self, workspace: WorkspaceId, id: ConversationId) -> Result<Conversation, ReadError> {
+        self.store.read().await?.conversations().find(workspace, id).await?.ok_or(ReadError::NotFound)
+    }
+
     /// The conversation that a room key proves.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use parlor_domain::clock::Timestamp;
 use parlor_domain::id::{AgentId, ApiKeyId, InvitationId, KeyHash, LoginId, WorkspaceId};
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, Select, Set};
 
 /// The most keys that one answer has.
@@ -21,39 +22,66 @@ fn of(workspace: WorkspaceId) -> Select<agent::Entity> {
 #[async_trait]
 impl<C: Connection> AgentRepository for SeaOrmRepositories<C> {
     async fn find_any(&self, id: AgentId) -> Result<Option<Agent>, RepositoryError> {
-        agent::Entity::find_by_id(id.0).one(&self.db).await.map_err(failure)?.map(Agent::try_from).transpose()
+        agent::Entity::find_by_id(id.0)
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Agent::try_from)
+            .transpose()
     }
 
     async fn find(&self, workspace: WorkspaceId, id: AgentId) -> Result<Option<Agent>, RepositoryError> {
-        of(workspace).filter(agent::Column::Id.eq(id.0)).one(&self.db).await.map_err(failure)?.map(Agent::try_from).transpose()
+        of(workspace)
+            .filter(agent::Column::Id.eq(id.0))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Agent::try_from)
+            .transpose()
     }
 
     async fn find_for_update(&self, workspace: WorkspaceId, id: AgentId) -> Result<Option<Agent>, RepositoryError> {
-        locked(of(workspace).filter(agent::Column::Id.eq(id.0))).one(&self.db).await.map_err(failure)?.map(Agent::try_from).transpose()
+        locked(of(workspace).filter(agent::Column::Id.eq(id.0)))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Agent::try_from)
+            .transpose()
     }
 
     async fn find_by_login(&self, name: &str) -> Result<Option<Agent>, RepositoryError> {
         let name = name.to_lowercase();
-        let either = Condition::any().add(agent::Column::Email.eq(name.as_str())).add(agent::Column::UsernameKey.eq(name.as_str()));
+        let either = Condition::any()
+            .add(Expr::cust("lower(email)").eq(name.as_str()))
+            .add(agent::Column::UsernameKey.eq(name.as_str()));
         let mut found = agent::Entity::find().filter(either).all(&self.db).await.map_err(failure)?;
         // A user name may look like somebody else's address; the address wins.
-        found.sort_by_key(|row| row.email != name);
+        found.sort_by_key(|row| row.email.to_lowercase() != name);
         found.into_iter().next().map(Agent::try_from).transpose()
     }
 
     async fn find_by_external_id(&self, external_id: &str) -> Result<Option<Agent>, RepositoryError> {
-        let found = agent::Entity::find().filter(agent::Column::ExternalId.eq(external_id)).one(&self.db).await.map_err(failure)?;
+        let found = agent::Entity::find()
+            .filter(agent::Column::ExternalId.eq(external_id))
+            .one(&self.db)
+            .await
+            .map_err(failure)?;
         found.map(Agent::try_from).transpose()
     }
 
     async fn list(&self, workspace: WorkspaceId, after: Option<Cursor>, limit: Limit) -> Result<Page<Agent>, RepositoryError> {
         let select = keyset(of(workspace), (agent::Column::CreatedAt, agent::Column::Id), Direction::Rising, after).limit(rows(limit.get() + 1));
         let found = all(select.all(&self.db).await.map_err(failure)?)?;
-        Ok(Page::from_rows(found, limit, |agent: &Agent| Cursor { value: agent.created_at.millis(), id: agent.id.0 }))
+        Ok(Page::from_rows(found, limit, |agent: &Agent| Cursor {
+            value: agent.created_at.millis(),
+            id: agent.id.0,
+        }))
     }
 
     async fn count_owners(&self, workspace: WorkspaceId) -> Result<u64, RepositoryError> {
-        let owners = of(workspace).filter(agent::Column::Role.eq(Role::Owner.as_str())).filter(agent::Column::DeactivatedAt.is_null());
+        let owners = of(workspace)
+            .filter(agent::Column::Role.eq(Role::Owner.as_str()))
+            .filter(agent::Column::DeactivatedAt.is_null());
         owners.count(&self.db).await.map_err(failure)
     }
 
@@ -82,7 +110,11 @@ impl<C: Connection> LoginRepository for SeaOrmRepositories<C> {
     }
 
     async fn rotate(&self, id: LoginId, generation: i64, expires_at: Timestamp) -> Result<bool, RepositoryError> {
-        let next = login::ActiveModel { generation: Set(generation + 1), expires_at: Set(expires_at.into()), ..Default::default() };
+        let next = login::ActiveModel {
+            generation: Set(generation + 1),
+            expires_at: Set(expires_at.into()),
+            ..Default::default()
+        };
         let newest = login::Entity::update_many()
             .set(next)
             .filter(login::Column::Id.eq(id.0))
@@ -92,14 +124,26 @@ impl<C: Connection> LoginRepository for SeaOrmRepositories<C> {
     }
 
     async fn end(&self, id: LoginId, at: Timestamp) -> Result<(), RepositoryError> {
-        let ended = login::ActiveModel { ended_at: Set(Some(at.into())), ..Default::default() };
-        let open = login::Entity::update_many().set(ended).filter(login::Column::Id.eq(id.0)).filter(login::Column::EndedAt.is_null());
+        let ended = login::ActiveModel {
+            ended_at: Set(Some(at.into())),
+            ..Default::default()
+        };
+        let open = login::Entity::update_many()
+            .set(ended)
+            .filter(login::Column::Id.eq(id.0))
+            .filter(login::Column::EndedAt.is_null());
         open.exec(&self.db).await.map(drop).map_err(failure)
     }
 
     async fn end_all(&self, agent: AgentId, keep: Option<LoginId>, at: Timestamp) -> Result<(), RepositoryError> {
-        let ended = login::ActiveModel { ended_at: Set(Some(at.into())), ..Default::default() };
-        let mut open = login::Entity::update_many().set(ended).filter(login::Column::AgentId.eq(agent.0)).filter(login::Column::EndedAt.is_null());
+        let ended = login::ActiveModel {
+            ended_at: Set(Some(at.into())),
+            ..Default::default()
+        };
+        let mut open = login::Entity::update_many()
+            .set(ended)
+            .filter(login::Column::AgentId.eq(agent.0))
+            .filter(login::Column::EndedAt.is_null());
         if let Some(keep) = keep {
             open = open.filter(login::Column::Id.ne(keep.0));
         }
@@ -107,14 +151,28 @@ impl<C: Connection> LoginRepository for SeaOrmRepositories<C> {
     }
 
     async fn set_auth_version(&self, id: LoginId, auth_version: i64) -> Result<(), RepositoryError> {
-        let raised = login::ActiveModel { auth_version: Set(auth_version), ..Default::default() };
-        login::Entity::update_many().set(raised).filter(login::Column::Id.eq(id.0)).exec(&self.db).await.map(drop).map_err(failure)
+        let raised = login::ActiveModel {
+            auth_version: Set(auth_version),
+            ..Default::default()
+        };
+        login::Entity::update_many()
+            .set(raised)
+            .filter(login::Column::Id.eq(id.0))
+            .exec(&self.db)
+            .await
+            .map(drop)
+            .map_err(failure)
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<u64, RepositoryError> {
         let before = StoredTime::from(before);
         let over = Condition::any().add(login::Column::ExpiresAt.lt(before)).add(login::Column::EndedAt.lt(before));
-        login::Entity::delete_many().filter(over).exec(&self.db).await.map(|done| done.rows_affected).map_err(failure)
+        login::Entity::delete_many()
+            .filter(over)
+            .exec(&self.db)
+            .await
+            .map(|done| done.rows_affected)
+            .map_err(failure)
     }
 }
 
@@ -125,18 +183,28 @@ impl<C: Connection> InvitationRepository for SeaOrmRepositories<C> {
             Some(agent) => invitation::Column::AgentId.eq(agent.0),
             None => invitation::Column::AgentId.is_null(),
         };
-        let older = invitation::Entity::delete_many().filter(invitation::Column::WorkspaceId.eq(invitation.workspace_id.0)).filter(same_agent);
+        let older = invitation::Entity::delete_many()
+            .filter(invitation::Column::WorkspaceId.eq(invitation.workspace_id.0))
+            .filter(same_agent);
         older.exec(&self.db).await.map_err(failure)?;
         insert_new::<invitation::ActiveModel, _, _>(&self.db, invitation::Model::from(invitation)).await
     }
 
     async fn find(&self, token: KeyHash) -> Result<Option<Invitation>, RepositoryError> {
-        let found = invitation::Entity::find().filter(invitation::Column::Token.eq(token.0.to_vec())).one(&self.db).await.map_err(failure)?;
+        let found = invitation::Entity::find()
+            .filter(invitation::Column::Token.eq(token.0.to_vec()))
+            .one(&self.db)
+            .await
+            .map_err(failure)?;
         found.map(Invitation::try_from).transpose()
     }
 
     async fn take(&self, id: InvitationId) -> Result<bool, RepositoryError> {
-        invitation::Entity::delete_by_id(id.0).exec(&self.db).await.map(|done| done.rows_affected == 1).map_err(failure)
+        invitation::Entity::delete_by_id(id.0)
+            .exec(&self.db)
+            .await
+            .map(|done| done.rows_affected == 1)
+            .map_err(failure)
     }
 
     async fn delete_before(&self, before: Timestamp) -> Result<u64, RepositoryError> {
@@ -148,12 +216,18 @@ impl<C: Connection> InvitationRepository for SeaOrmRepositories<C> {
 #[async_trait]
 impl<C: Connection> ApiKeyRepository for SeaOrmRepositories<C> {
     async fn find_by_secret(&self, secret: KeyHash) -> Result<Option<ApiKey>, RepositoryError> {
-        let found = api_key::Entity::find().filter(api_key::Column::Secret.eq(secret.0.to_vec())).one(&self.db).await.map_err(failure)?;
+        let found = api_key::Entity::find()
+            .filter(api_key::Column::Secret.eq(secret.0.to_vec()))
+            .one(&self.db)
+            .await
+            .map_err(failure)?;
         found.map(ApiKey::try_from).transpose()
     }
 
     async fn list(&self, workspace: WorkspaceId) -> Result<Vec<ApiKey>, RepositoryError> {
-        let valid = api_key::Entity::find().filter(api_key::Column::WorkspaceId.eq(workspace.0)).filter(api_key::Column::RevokedAt.is_null());
+        let valid = api_key::Entity::find()
+            .filter(api_key::Column::WorkspaceId.eq(workspace.0))
+            .filter(api_key::Column::RevokedAt.is_null());
         let valid = keyset(valid, (api_key::Column::CreatedAt, api_key::Column::Id), Direction::Rising, None).limit(MOST);
         all(valid.all(&self.db).await.map_err(failure)?)
     }
@@ -163,7 +237,10 @@ impl<C: Connection> ApiKeyRepository for SeaOrmRepositories<C> {
     }
 
     async fn revoke(&self, workspace: WorkspaceId, id: ApiKeyId, at: Timestamp) -> Result<bool, RepositoryError> {
-        let revoked = api_key::ActiveModel { revoked_at: Set(Some(at.into())), ..Default::default() };
+        let revoked = api_key::ActiveModel {
+            revoked_at: Set(Some(at.into())),
+            ..Default::default()
+        };
         let valid = api_key::Entity::update_many()
             .set(revoked)
             .filter(api_key::Column::Id.eq(id.0))

@@ -13,17 +13,31 @@ fn of(workspace: WorkspaceId) -> Select<Entity> {
 }
 
 fn open(select: Select<Entity>) -> Select<Entity> {
-    select.filter(Column::DeletedAt.is_null()).order_by_asc(Column::CreatedAt).order_by_asc(Column::Id)
+    select
+        .filter(Column::DeletedAt.is_null())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
 }
 
 #[async_trait]
 impl<C: Connection> ChannelRepository for SeaOrmRepositories<C> {
     async fn find_any(&self, id: ChannelId) -> Result<Option<Channel>, RepositoryError> {
-        Entity::find_by_id(id.0).one(&self.db).await.map_err(failure)?.map(Channel::try_from).transpose()
+        Entity::find_by_id(id.0)
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Channel::try_from)
+            .transpose()
     }
 
     async fn find(&self, workspace: WorkspaceId, id: ChannelId) -> Result<Option<Channel>, RepositoryError> {
-        of(workspace).filter(Column::Id.eq(id.0)).one(&self.db).await.map_err(failure)?.map(Channel::try_from).transpose()
+        of(workspace)
+            .filter(Column::Id.eq(id.0))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Channel::try_from)
+            .transpose()
     }
 
     async fn list(&self, workspace: WorkspaceId) -> Result<Vec<Channel>, RepositoryError> {
@@ -40,6 +54,12 @@ impl<C: Connection> ChannelRepository for SeaOrmRepositories<C> {
 
     async fn update(&self, channel: &Channel) -> Result<(), RepositoryError> {
         let row = Model::try_from(channel)?.into_active_model().reset_all();
-        Entity::update_many().set(row).filter(Column::Id.eq(channel.id.0)).exec(&self.db).await.map(drop).map_err(failure)
+        Entity::update_many()
+            .set(row)
+            .filter(Column::Id.eq(channel.id.0))
+            .exec(&self.db)
+            .await
+            .map(drop)
+            .map_err(failure)
     }
 }

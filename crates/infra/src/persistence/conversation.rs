@@ -14,9 +14,7 @@ use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set,
-};
+use sea_orm::{ColumnTrait, Condition, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set};
 
 /// The most ids that one answer about an agent has.
 const MOST_ASSIGNED: u64 = 500;
@@ -97,13 +95,22 @@ pub(super) fn list_of_visitor(workspace: WorkspaceId, visitor: VisitorId, after:
 }
 
 fn by_activity(conversation: &Conversation) -> Cursor {
-    Cursor { value: conversation.last_message_at.millis(), id: conversation.id.0 }
+    Cursor {
+        value: conversation.last_message_at.millis(),
+        id: conversation.id.0,
+    }
 }
 
 #[async_trait]
 impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
     async fn find(&self, workspace: WorkspaceId, id: ConversationId) -> Result<Option<Conversation>, RepositoryError> {
-        of(workspace).filter(Column::Id.eq(id.0)).one(&self.db).await.map_err(failure)?.map(Conversation::try_from).transpose()
+        of(workspace)
+            .filter(Column::Id.eq(id.0))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Conversation::try_from)
+            .transpose()
     }
 
     async fn find_by_room_key(&self, key: RoomKey) -> Result<Option<Conversation>, RepositoryError> {
@@ -111,12 +118,24 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
         found.map(Conversation::try_from).transpose()
     }
 
-    async fn list(&self, workspace: WorkspaceId, filter: &ConversationFilter, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError> {
+    async fn list(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ConversationFilter,
+        after: Option<Cursor>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>, RepositoryError> {
         let select = list(self.db.get_database_backend(), workspace, filter, after, limit);
         Ok(Page::from_rows(all(select.all(&self.db).await.map_err(failure)?)?, limit, by_activity))
     }
 
-    async fn list_of_visitor(&self, workspace: WorkspaceId, visitor: VisitorId, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError> {
+    async fn list_of_visitor(
+        &self,
+        workspace: WorkspaceId,
+        visitor: VisitorId,
+        after: Option<Cursor>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>, RepositoryError> {
         let select = list_of_visitor(workspace, visitor, after, limit);
         Ok(Page::from_rows(all(select.all(&self.db).await.map_err(failure)?)?, limit, by_activity))
     }
@@ -124,7 +143,10 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
     async fn room_keys(&self, workspace: WorkspaceId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, RoomKey)>, RepositoryError> {
         let mut keys = Vec::with_capacity(ids.len());
         for some in ids.chunks(SOME) {
-            let select = of(workspace).filter(Column::Id.is_in(some.iter().map(|id| id.0))).select_only().columns([Column::Id, Column::RoomKey]);
+            let select = of(workspace)
+                .filter(Column::Id.is_in(some.iter().map(|id| id.0)))
+                .select_only()
+                .columns([Column::Id, Column::RoomKey]);
             let found: Vec<(Uuid, Uuid)> = select.into_tuple().all(&self.db).await.map_err(failure)?;
             keys.extend(found.into_iter().map(|(id, key)| (ConversationId(id), RoomKey::new(key))));
         }
@@ -132,7 +154,10 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
     }
 
     async fn assigned_to(&self, workspace: WorkspaceId, agent: AgentId) -> Result<Vec<ConversationId>, RepositoryError> {
-        let select = of(workspace).filter(Column::AssigneeId.eq(agent.0)).literally("assignee_id IS NOT NULL AND deleted_at IS NULL").limit(MOST_ASSIGNED);
+        let select = of(workspace)
+            .filter(Column::AssigneeId.eq(agent.0))
+            .literally("assignee_id IS NOT NULL AND deleted_at IS NULL")
+            .limit(MOST_ASSIGNED);
         let ids: Vec<Uuid> = select.select_only().column(Column::Id).into_tuple().all(&self.db).await.map_err(failure)?;
         Ok(ids.into_iter().map(ConversationId).collect())
     }
@@ -144,8 +169,13 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
             .filter(Column::Status.eq(Status::Snoozed.as_str()))
             .order_by_asc(Column::SnoozedUntil)
             .limit(rows(limit));
-        let ids: Vec<(Uuid, Uuid)> =
-            due.select_only().columns([Column::WorkspaceId, Column::Id]).into_tuple().all(&self.db).await.map_err(failure)?;
+        let ids: Vec<(Uuid, Uuid)> = due
+            .select_only()
+            .columns([Column::WorkspaceId, Column::Id])
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(failure)?;
         Ok(ids.into_iter().map(|(workspace, id)| (WorkspaceId(workspace), ConversationId(id))).collect())
     }
 
@@ -158,11 +188,21 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
         let theirs = locked(of(workspace).filter(Column::VisitorId.eq(from.0)).order_by_asc(Column::Id));
         let ids: Vec<Uuid> = theirs.select_only().column(Column::Id).into_tuple().all(&self.db).await.map_err(failure)?;
         for some in ids.chunks(SOME) {
-            let moved = ActiveModel { visitor_id: Set(to.0), updated_at: Set(at.into()), ..Default::default() };
-            let conversations =
-                Entity::update_many().set(moved).col_expr(Column::Version, Expr::col(Column::Version).add(1)).filter(Column::Id.is_in(some.iter().copied()));
+            let moved = ActiveModel {
+                visitor_id: Set(to.0),
+                updated_at: Set(at.into()),
+                ..Default::default()
+            };
+            let conversations = Entity::update_many()
+                .set(moved)
+                .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+                .filter(Column::Id.is_in(some.iter().copied()));
             conversations.exec(&self.db).await.map_err(failure)?;
-            let renamed = message::ActiveModel { author_id: Set(to.0), sender_id: Set(Some(to.0)), ..Default::default() };
+            let renamed = message::ActiveModel {
+                author_id: Set(to.0),
+                sender_id: Set(Some(to.0)),
+                ..Default::default()
+            };
             let messages = message::Entity::update_many()
                 .set(renamed)
                 .filter(message::Column::ConversationId.is_in(some.iter().copied()))
@@ -174,9 +214,13 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
     }
 
     async fn erase(&self, empty_before: Timestamp, deleted_before: Timestamp, limit: usize) -> Result<u64, RepositoryError> {
-        let empty = Entity::find().literally("last_seq = 0").filter(Column::CreatedAt.lt(StoredTime::from(empty_before)));
+        let empty = Entity::find()
+            .literally("last_seq = 0")
+            .filter(Column::CreatedAt.lt(StoredTime::from(empty_before)));
         let mut ids = self.some_to_erase(empty, limit).await?;
-        let deleted = Entity::find().literally("deleted_at IS NOT NULL").filter(Column::DeletedAt.lt(StoredTime::from(deleted_before)));
+        let deleted = Entity::find()
+            .literally("deleted_at IS NOT NULL")
+            .filter(Column::DeletedAt.lt(StoredTime::from(deleted_before)));
         ids.extend(self.some_to_erase(deleted, limit - ids.len()).await?);
         ids.sort_unstable();
         ids.dedup();
@@ -184,11 +228,21 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
             let some = || some.iter().copied();
             // By two indexes: none has public messages and notes together.
             for part in ["NOT private", "private"] {
-                let messages = message::Entity::delete_many().filter(message::Column::ConversationId.is_in(some())).literally(part);
+                let messages = message::Entity::delete_many()
+                    .filter(message::Column::ConversationId.is_in(some()))
+                    .literally(part);
                 messages.exec(&self.db).await.map_err(failure)?;
             }
-            agent_mark::Entity::delete_many().filter(agent_mark::Column::ConversationId.is_in(some())).exec(&self.db).await.map_err(failure)?;
-            session::Entity::delete_many().filter(session::Column::ConversationId.is_in(some())).exec(&self.db).await.map_err(failure)?;
+            agent_mark::Entity::delete_many()
+                .filter(agent_mark::Column::ConversationId.is_in(some()))
+                .exec(&self.db)
+                .await
+                .map_err(failure)?;
+            session::Entity::delete_many()
+                .filter(session::Column::ConversationId.is_in(some()))
+                .exec(&self.db)
+                .await
+                .map_err(failure)?;
             Entity::delete_many().filter(Column::Id.is_in(some())).exec(&self.db).await.map_err(failure)?;
         }
         Ok(ids.len() as u64)
@@ -201,7 +255,13 @@ const SOME: usize = 500;
 impl<C: Connection> SeaOrmRepositories<C> {
     /// Locked, so that a message that is being written keeps its conversation: its commit or this comes first.
     async fn some_to_erase(&self, select: Select<Entity>, limit: usize) -> Result<Vec<Uuid>, RepositoryError> {
-        locked_for_deletion(select.limit(rows(limit))).select_only().column(Column::Id).into_tuple().all(&self.db).await.map_err(failure)
+        locked_for_deletion(select.limit(rows(limit)))
+            .select_only()
+            .column(Column::Id)
+            .into_tuple()
+            .all(&self.db)
+            .await
+            .map_err(failure)
     }
 }
 

@@ -23,12 +23,14 @@ pub(super) fn by_keys(keys: &[&MessageKey]) -> Select<message::Entity> {
         let one = Condition::all();
         any.add(match key {
             MessageKey::Id(conversation, id) => one.add(Column::Id.eq(id.0)).add(Column::ConversationId.eq(conversation.0)),
-            MessageKey::Place(conversation, seq) => {
-                one.add(Column::ConversationId.eq(conversation.0)).add(Column::Seq.eq(*seq)).add(sea_orm::sea_query::Expr::cust("NOT private"))
-            }
-            MessageKey::ClientId(conversation, author, client_id) => {
-                one.add(Column::ConversationId.eq(conversation.0)).add(Column::AuthorId.eq(author.0)).add(Column::ClientId.eq(client_id.as_str()))
-            }
+            MessageKey::Place(conversation, seq) => one
+                .add(Column::ConversationId.eq(conversation.0))
+                .add(Column::Seq.eq(*seq))
+                .add(sea_orm::sea_query::Expr::cust("NOT private")),
+            MessageKey::ClientId(conversation, author, client_id) => one
+                .add(Column::ConversationId.eq(conversation.0))
+                .add(Column::AuthorId.eq(author.0))
+                .add(Column::ClientId.eq(client_id.as_str())),
         })
     });
     message::Entity::find().filter(any)
@@ -38,7 +40,10 @@ pub(super) fn by_keys(keys: &[&MessageKey]) -> Select<message::Entity> {
 fn keys_of(message: &Message) -> impl Iterator<Item = MessageKey> {
     let conversation = message.conversation_id;
     let place = (!message.private).then_some(MessageKey::Place(conversation, message.seq));
-    let client_id = message.client_id.as_ref().map(|id| MessageKey::ClientId(conversation, message.sender.author(), id.clone()));
+    let client_id = message
+        .client_id
+        .as_ref()
+        .map(|id| MessageKey::ClientId(conversation, message.sender.author(), id.clone()));
     [Some(MessageKey::Id(conversation, message.id)), place, client_id].into_iter().flatten()
 }
 
@@ -68,7 +73,10 @@ impl ConversationStore for SeaOrmStore {
             }
         }
         let wanted: HashSet<&MessageKey> = keys.iter().collect();
-        Ok(found.values().flat_map(|message| keys_of(message).filter(|key| wanted.contains(key)).map(|key| (key, message.clone()))).collect())
+        Ok(found
+            .values()
+            .flat_map(|message| keys_of(message).filter(|key| wanted.contains(key)).map(|key| (key, message.clone())))
+            .collect())
     }
 
     async fn commit(&self, batch: &[CommitItem]) -> Result<Vec<CommitOutcome>, RepositoryError> {

@@ -51,7 +51,10 @@ pub(super) enum NoteEdge {
 }
 
 pub(super) fn public(conversation: ConversationId, edge: Edge, limit: usize) -> Select<Entity> {
-    edge.apply(of(conversation)).literally("NOT private").order_by(Column::Seq, edge.order()).limit(rows(limit))
+    edge.apply(of(conversation))
+        .literally("NOT private")
+        .order_by(Column::Seq, edge.order())
+        .limit(rows(limit))
 }
 
 pub(super) fn notes(conversation: ConversationId, edge: NoteEdge, limit: usize) -> Select<Entity> {
@@ -122,6 +125,9 @@ fn cut(mut messages: Vec<Message>, forwards: bool, limit: usize) -> HistoryPage 
         messages.drain(..messages.len().saturating_sub(limit));
         messages.first()
     };
-    let next = outermost.filter(|_| more).map(|message| Cursor { value: message.seq, id: message.id.0 });
+    let next = outermost.filter(|_| more).map(|message| Cursor {
+        value: message.seq,
+        id: message.id.0,
+    });
     HistoryPage { messages, next }
 }

@@ -51,13 +51,21 @@ fn changed_after(conversation: ConversationId, audience: Audience, after: i64, l
 pub(super) fn since(conversation: ConversationId, audience: Audience, after: i64, limit: usize) -> SelectStatement {
     let part = |rows: Select<Entity>, name: &'static str| Query::select().column(Asterisk).from_subquery(rows.into_query(), name).take();
     let changed = part(changed_after(conversation, audience, after, limit), "changed");
-    part(made_after(conversation, audience, after, limit), "made").union(UnionType::All, changed).take()
+    part(made_after(conversation, audience, after, limit), "made")
+        .union(UnionType::All, changed)
+        .take()
 }
 
 #[async_trait]
 impl<C: Connection> MessageRepository for SeaOrmRepositories<C> {
     async fn find(&self, conversation: ConversationId, id: MessageId) -> Result<Option<Message>, RepositoryError> {
-        of(conversation).filter(Column::Id.eq(id.0)).one(&self.db).await.map_err(failure)?.map(Message::try_from).transpose()
+        of(conversation)
+            .filter(Column::Id.eq(id.0))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Message::try_from)
+            .transpose()
     }
 
     async fn history(&self, conversation: ConversationId, query: HistoryQuery) -> Result<HistoryPage, RepositoryError> {

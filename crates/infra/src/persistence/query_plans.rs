@@ -35,7 +35,10 @@ async fn fill(store: &SeaOrmStore) -> Filled {
     let mut messages: Vec<Message> = Vec::new();
     for n in 0..SHORT {
         let visitor = if n % 60 == 0 { fixture.visitor.clone() } else { a_visitor(&fixture.channel) };
-        let mut conversation = Conversation { last_message_at: Timestamp(n * 1_000), ..a_conversation(&visitor) };
+        let mut conversation = Conversation {
+            last_message_at: Timestamp(n * 1_000),
+            ..a_conversation(&visitor)
+        };
         conversation.status = if n % 8 == 0 { Status::Open } else { Status::Resolved };
         conversation.handler = match n % 100 {
             1 => Handler::Agent(fixture.agent.id),
@@ -43,13 +46,19 @@ async fn fill(store: &SeaOrmStore) -> Filled {
             _ => Handler::Queue,
         };
         let sender = by_visitor(&conversation);
-        messages.push(Message { client_id: Some("first".to_owned()), ..say(&mut conversation, sender, "Hello") });
+        messages.push(Message {
+            client_id: Some("first".to_owned()),
+            ..say(&mut conversation, sender, "Hello")
+        });
         conversations.push(conversation);
     }
     let mut long = a_conversation(&fixture.visitor);
     for n in 0..LONG {
         let sender = by_visitor(&long);
-        let mut message = Message { client_id: Some(format!("client-{n}")), ..say(&mut long, sender, "Hello") };
+        let mut message = Message {
+            client_id: Some(format!("client-{n}")),
+            ..say(&mut long, sender, "Hello")
+        };
         if n % 100 == 0 {
             long.rev += 1;
             long.staff_rev += 1;
@@ -80,9 +89,16 @@ impl SeaOrmStore {
             DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
             _ => ("EXPLAIN", "QUERY PLAN"),
         };
-        let statement = Statement { sql: format!("{explain} {}", statement.sql), ..statement };
+        let statement = Statement {
+            sql: format!("{explain} {}", statement.sql),
+            ..statement
+        };
         let lines = self.writer.query_all_raw(statement).await.unwrap();
-        lines.iter().map(|line| line.try_get::<String>("", column).unwrap()).collect::<Vec<_>>().join("\n")
+        lines
+            .iter()
+            .map(|line| line.try_get::<String>("", column).unwrap())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     async fn must_use<E: EntityTrait>(&self, index: &str, select: Select<E>) -> String {
@@ -103,20 +119,48 @@ async fn people_wait_for_no_scan(store: &SeaOrmStore) {
     let Filled { fixture, long } = fill(store).await;
     let backend = store.writer.get_database_backend();
     let workspace = fixture.workspace.id;
-    let deep = Some(Cursor { value: SHORT / 3 * 1_000, id: Uuid::nil() });
+    let deep = Some(Cursor {
+        value: SHORT / 3 * 1_000,
+        id: Uuid::nil(),
+    });
     let page = |filter: ConversationFilter| list(backend, workspace, &filter, deep, Limit::DEFAULT);
 
     store.must_walk("conversation_list", page(ConversationFilter::default())).await;
-    store.must_use("conversation_active", page(ConversationFilter { status: Some(Status::Open), ..ConversationFilter::default() })).await;
-    let mine = ConversationFilter { assignee: Some(AssigneeFilter::Agent(fixture.agent.id)), ..ConversationFilter::default() };
+    store
+        .must_use(
+            "conversation_active",
+            page(ConversationFilter {
+                status: Some(Status::Open),
+                ..ConversationFilter::default()
+            }),
+        )
+        .await;
+    let mine = ConversationFilter {
+        assignee: Some(AssigneeFilter::Agent(fixture.agent.id)),
+        ..ConversationFilter::default()
+    };
     store.must_use("conversation_assignee", page(mine)).await;
-    store.must_use("conversation_visitor", list_of_visitor(workspace, fixture.visitor.id, deep, Limit::DEFAULT)).await;
+    store
+        .must_use("conversation_visitor", list_of_visitor(workspace, fixture.visitor.id, deep, Limit::DEFAULT))
+        .await;
 
-    for edge in [Edge::End, Edge::Before(LONG / 2), Edge::UpTo(LONG / 2), Edge::After(LONG / 2), Edge::From(LONG / 2)] {
+    for edge in [
+        Edge::End,
+        Edge::Before(LONG / 2),
+        Edge::UpTo(LONG / 2),
+        Edge::After(LONG / 2),
+        Edge::From(LONG / 2),
+    ] {
         store.must_walk("message_place", public(long.id, edge, 52)).await;
         store.must_use("message_note", notes(long.id, NoteEdge::Place(edge), 52)).await;
     }
-    let beside = NoteEdge::Note(Cursor { value: LONG / 2, id: Uuid::nil() }, sea_orm::Order::Asc);
+    let beside = NoteEdge::Note(
+        Cursor {
+            value: LONG / 2,
+            id: Uuid::nil(),
+        },
+        sea_orm::Order::Asc,
+    );
     store.must_use("message_note", notes(long.id, beside, 52)).await;
 }
 

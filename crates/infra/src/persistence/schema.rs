@@ -49,7 +49,10 @@ pub async fn migrate(store: &SeaOrmStore) -> Result<(), SchemaError> {
     };
     // A connection of its own: the lock belongs to the session, and ends with it whatever happens to this program.
     let keeper = Database::connect(postgres_options(&postgres.url, 1)).await.map_err(failure)?;
-    keeper.execute_unprepared(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})")).await.map_err(failure)?;
+    keeper
+        .execute_unprepared(&format!("SELECT pg_advisory_lock({ADVISORY_LOCK})"))
+        .await
+        .map_err(failure)?;
     let applied = apply(store).await;
     keeper.close().await.map_err(failure)?;
     applied

@@ -24,7 +24,10 @@ impl<C: Connection> SessionRepository for SeaOrmRepositories<C> {
         let select = of(workspace).filter(Column::VisitorId.eq(visitor.0));
         let select = keyset(select, (Column::CreatedAt, Column::Id), Direction::Falling, after).limit(rows(limit.get() + 1));
         let found = select.all(&self.db).await.map_err(failure)?.into_iter().map(Session::from).collect();
-        Ok(Page::from_rows(found, limit, |session: &Session| Cursor { value: session.created_at.millis(), id: session.id.0 }))
+        Ok(Page::from_rows(found, limit, |session: &Session| Cursor {
+            value: session.created_at.millis(),
+            id: session.id.0,
+        }))
     }
 
     async fn find_latest(&self, workspace: WorkspaceId, conversation: ConversationId) -> Result<Option<Session>, RepositoryError> {
@@ -38,14 +41,23 @@ impl<C: Connection> SessionRepository for SeaOrmRepositories<C> {
     }
 
     async fn end(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError> {
-        let ended = ActiveModel { ended_at: Set(Some(at.into())), ..Default::default() };
+        let ended = ActiveModel {
+            ended_at: Set(Some(at.into())),
+            ..Default::default()
+        };
         let open = Entity::update_many().set(ended).filter(Column::Id.eq(id.0)).filter(Column::EndedAt.is_null());
         open.exec(&self.db).await.map(drop).map_err(failure)
     }
 
     async fn move_to_visitor(&self, workspace: WorkspaceId, from: VisitorId, to: VisitorId) -> Result<u64, RepositoryError> {
-        let moved = ActiveModel { visitor_id: Set(to.0), ..Default::default() };
-        let theirs = Entity::update_many().set(moved).filter(Column::WorkspaceId.eq(workspace.0)).filter(Column::VisitorId.eq(from.0));
+        let moved = ActiveModel {
+            visitor_id: Set(to.0),
+            ..Default::default()
+        };
+        let theirs = Entity::update_many()
+            .set(moved)
+            .filter(Column::WorkspaceId.eq(workspace.0))
+            .filter(Column::VisitorId.eq(from.0));
         theirs.exec(&self.db).await.map(|done| done.rows_affected).map_err(failure)
     }
 }

@@ -61,14 +61,22 @@ pub async fn open_sqlite(path: &Path) -> Result<SeaOrmStore, RepositoryError> {
     // The writer first: it makes the file and switches it to WAL.
     let writer = Database::connect(sqlite_options(path, 1)).await.map_err(failure)?;
     let reader = Database::connect(sqlite_options(path, SQLITE_READERS)).await.map_err(failure)?;
-    Ok(SeaOrmStore { reader, writer, postgres: None })
+    Ok(SeaOrmStore {
+        reader,
+        writer,
+        postgres: None,
+    })
 }
 
 fn sqlite_options(path: &Path, connections: u32) -> ConnectOptions {
     let path = path.to_owned();
     // The URL only chooses the driver: a path may have characters that a URL has not.
     let mut options = ConnectOptions::new("sqlite://parlor.db");
-    options.max_connections(connections).idle_timeout(None).max_lifetime(None).test_before_acquire(false);
+    options
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false);
     options.acquire_timeout(PATIENCE).sqlx_logging(false).record_stmt_in_spans(false);
     options.map_sqlx_sqlite_opts(move |options| {
         options
@@ -92,7 +100,11 @@ pub async fn open_postgres(url: &str, connections: u32) -> Result<SeaOrmStore, R
     let connections = connections.max(4);
     let db = Database::connect(postgres_options(url, connections)).await.map_err(failure)?;
     let lanes = PostgresLanes::new(db.get_postgres_connection_pool().clone(), connections / 2);
-    Ok(SeaOrmStore { reader: db.clone(), writer: db, postgres: Some(Postgres { url: url.to_owned(), lanes }) })
+    Ok(SeaOrmStore {
+        reader: db.clone(),
+        writer: db,
+        postgres: Some(Postgres { url: url.to_owned(), lanes }),
+    })
 }
 
 pub(super) fn postgres_options(url: &str, connections: u32) -> ConnectOptions {
@@ -144,7 +156,10 @@ impl SeaOrmStore {
 /// Begins a transaction; on SQLite as the only writer from its start, so that it cannot fail half-way as locked.
 pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, RepositoryError> {
     let mode = (db.get_database_backend() == DbBackend::Sqlite).then_some(SqliteTransactionMode::Immediate);
-    let options = TransactionOptions { sqlite_transaction_mode: mode, ..TransactionOptions::default() };
+    let options = TransactionOptions {
+        sqlite_transaction_mode: mode,
+        ..TransactionOptions::default()
+    };
     db.begin_with_options(options).await.map_err(failure)
 }
 
@@ -155,7 +170,9 @@ impl Store for SeaOrmStore {
     }
 
     async fn begin(&self) -> Result<Box<dyn UnitOfWork>, RepositoryError> {
-        Ok(Box::new(SeaOrmRepositories { db: begin(&self.writer).await? }))
+        Ok(Box::new(SeaOrmRepositories {
+            db: begin(&self.writer).await?,
+        }))
     }
 
     async fn check(&self) -> Result<(), RepositoryError> {

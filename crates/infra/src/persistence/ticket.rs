@@ -17,7 +17,11 @@ impl<C: Connection> TicketRepository for SeaOrmRepositories<C> {
     }
 
     async fn take(&self, hash: KeyHash) -> Result<Option<Ticket>, RepositoryError> {
-        let taken = Entity::delete_many().filter(Column::Hash.eq(hash.0.to_vec())).exec_with_returning(&self.db).await.map_err(failure)?;
+        let taken = Entity::delete_many()
+            .filter(Column::Hash.eq(hash.0.to_vec()))
+            .exec_with_returning(&self.db)
+            .await
+            .map_err(failure)?;
         taken.into_iter().next().map(Ticket::try_from).transpose()
     }
 

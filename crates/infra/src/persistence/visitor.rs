@@ -33,11 +33,22 @@ pub(super) fn list(workspace: WorkspaceId, filter: &VisitorFilter, after: Option
 #[async_trait]
 impl<C: Connection> VisitorRepository for SeaOrmRepositories<C> {
     async fn find(&self, workspace: WorkspaceId, id: VisitorId) -> Result<Option<Visitor>, RepositoryError> {
-        of(workspace).filter(Column::Id.eq(id.0)).one(&self.db).await.map_err(failure)?.map(Visitor::try_from).transpose()
+        of(workspace)
+            .filter(Column::Id.eq(id.0))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Visitor::try_from)
+            .transpose()
     }
 
     async fn find_for_update(&self, workspace: WorkspaceId, id: VisitorId) -> Result<Option<Visitor>, RepositoryError> {
-        locked(of(workspace).filter(Column::Id.eq(id.0))).one(&self.db).await.map_err(failure)?.map(Visitor::try_from).transpose()
+        locked(of(workspace).filter(Column::Id.eq(id.0)))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Visitor::try_from)
+            .transpose()
     }
 
     async fn find_by_key(&self, key: KeyHash) -> Result<Option<Visitor>, RepositoryError> {
@@ -46,18 +57,28 @@ impl<C: Connection> VisitorRepository for SeaOrmRepositories<C> {
             .column(visitor_key::Column::VisitorId)
             .filter(visitor_key::Column::Hash.eq(key.0.to_vec()))
             .into_query();
-        let found = Entity::find().filter(Column::Id.in_subquery(holder)).filter(Column::RetiredAt.is_null()).one(&self.db).await.map_err(failure)?;
+        let found = Entity::find()
+            .filter(Column::Id.in_subquery(holder))
+            .filter(Column::RetiredAt.is_null())
+            .one(&self.db)
+            .await
+            .map_err(failure)?;
         found.map(Visitor::try_from).transpose()
     }
 
     async fn find_by_subject(&self, workspace: WorkspaceId, subject: &str) -> Result<Option<Visitor>, RepositoryError> {
-        let select = of(workspace).filter(Column::ExternalId.eq(subject)).literally("external_verified AND retired_at IS NULL");
+        let select = of(workspace)
+            .filter(Column::ExternalId.eq(subject))
+            .literally("external_verified AND retired_at IS NULL");
         select.one(&self.db).await.map_err(failure)?.map(Visitor::try_from).transpose()
     }
 
     async fn list(&self, workspace: WorkspaceId, filter: &VisitorFilter, after: Option<Cursor>, limit: Limit) -> Result<Page<Visitor>, RepositoryError> {
         let found = all(list(workspace, filter, after, limit).all(&self.db).await.map_err(failure)?)?;
-        Ok(Page::from_rows(found, limit, |visitor: &Visitor| Cursor { value: visitor.created_at.millis(), id: visitor.id.0 }))
+        Ok(Page::from_rows(found, limit, |visitor: &Visitor| Cursor {
+            value: visitor.created_at.millis(),
+            id: visitor.id.0,
+        }))
     }
 
     async fn insert(&self, visitor: &Visitor) -> Result<(), RepositoryError> {
@@ -71,13 +92,20 @@ impl<C: Connection> VisitorRepository for SeaOrmRepositories<C> {
 
     async fn touch(&self, id: VisitorId, at: Timestamp) -> Result<(), RepositoryError> {
         let at = StoredTime::from(at);
-        let seen = ActiveModel { last_seen_at: sea_orm::Set(at), ..Default::default() };
+        let seen = ActiveModel {
+            last_seen_at: sea_orm::Set(at),
+            ..Default::default()
+        };
         let later = Entity::update_many().set(seen).filter(Column::Id.eq(id.0)).filter(Column::LastSeenAt.lt(at));
         later.exec(&self.db).await.map(drop).map_err(failure)
     }
 
     async fn insert_key(&self, visitor: VisitorId, key: KeyHash, at: Timestamp) -> Result<(), RepositoryError> {
-        let row = visitor_key::Model { hash: key.0.to_vec(), visitor_id: visitor.0, created_at: at.into() };
+        let row = visitor_key::Model {
+            hash: key.0.to_vec(),
+            visitor_id: visitor.0,
+            created_at: at.into(),
+        };
         insert_new::<visitor_key::ActiveModel, _, _>(&self.db, row).await
     }
 

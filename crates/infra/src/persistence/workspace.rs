@@ -15,11 +15,21 @@ impl<C: Connection> WorkspaceRepository for SeaOrmRepositories<C> {
     }
 
     async fn find_by_name(&self, name: &str) -> Result<Option<Workspace>, RepositoryError> {
-        Ok(Entity::find().filter(Column::Name.eq(name)).one(&self.db).await.map_err(failure)?.map(Into::into))
+        Ok(Entity::find()
+            .filter(Column::Name.eq(name))
+            .one(&self.db)
+            .await
+            .map_err(failure)?
+            .map(Into::into))
     }
 
     async fn list(&self) -> Result<Vec<Workspace>, RepositoryError> {
-        let rows = Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(&self.db).await.map_err(failure)?;
+        let rows = Entity::find()
+            .order_by_asc(Column::CreatedAt)
+            .order_by_asc(Column::Id)
+            .all(&self.db)
+            .await
+            .map_err(failure)?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 

@@ -11,5 +11,12 @@
 
 #[macro_use]
 mod app;
+mod admin_rooms;
 mod basics;
+mod bulk;
+mod chats;
+mod login;
+mod management;
+mod rooms;
 mod schema;
+mod wrong_bodies;

@@ -30,6 +30,7 @@ impl Published {
             assert_eq!(status, 405, "{method} {template} is not documented, but answered");
             return;
         };
+        assert_ne!(status, 500, "{method} {template}: {body}");
         let response = operation["responses"].get(status.to_string());
         let response = response.unwrap_or_else(|| panic!("{method} {template} answered {status}, which is not documented: {body}"));
         let kind = content_type.split(';').next().unwrap().trim();

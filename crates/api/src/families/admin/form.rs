@@ -1,36 +1,7 @@
-//! What the bodies and lists of this family have in common.
+//! What the bodies of this family have in common.
 
 use crate::extract::Fields;
-use parlor_domain::page::Page;
 use parlor_domain::text::InvalidText;
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
-
-/// One page of a list.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct PageResponse<T> {
-    /// The things, in the list's order.
-    pub results: Vec<T>,
-    /// `cursor` of the next page; null at the end.
-    pub next: Option<String>,
-}
-
-impl<T> PageResponse<T> {
-    /// A page of something else.
-    pub fn of<S>(page: Page<S>, show: impl FnMut(S) -> T) -> Self {
-        Self { next: page.next.map(|cursor| cursor.encode()), results: page.items.into_iter().map(show).collect() }
-    }
-
-    /// A list that is short enough to be one page.
-    pub fn whole<S>(items: Vec<S>, show: impl FnMut(S) -> T) -> Self {
-        Self { results: items.into_iter().map(show).collect(), next: None }
-    }
-}
-
-/// Tells a field that is null from one that is missing: with `#[serde(default)]` a missing one is `None`, null is `Some(None)`.
-pub fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
-}
 
 /// Parses a text that may stay (`None`), be taken away (null or empty: `Some(None)`) or be replaced.
 pub fn patched<T>(fields: &mut Fields, field: &str, raw: Option<&Option<String>>, parse: impl Fn(&str) -> Result<T, InvalidText>) -> Option<Option<T>> {
@@ -45,11 +16,13 @@ pub fn replaced<T>(fields: &mut Fields, field: &str, raw: Option<&str>, parse: i
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::families::shared::given;
     use parlor_domain::text::Name;
+    use serde::Deserialize;
 
     #[derive(Deserialize)]
     struct Patch {
-        #[serde(default, deserialize_with = "nullable")]
+        #[serde(default, deserialize_with = "given")]
         name: Option<Option<String>>,
     }
 

@@ -10,7 +10,6 @@ use parlor_domain::session::{NewSession, Session, SessionError, SessionStatus};
 use parlor_domain::text::Metadata;
 use parlor_domain::visitor::VisitorError;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 

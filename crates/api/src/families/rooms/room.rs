@@ -10,7 +10,6 @@ use parlor_domain::conversation::{BeginConversation, Begun, ConversationKind, St
 use parlor_domain::text::{ClientId, Email, Line, MessageText, Metadata, Name};
 use parlor_domain::visitor::{EditVisitor, NewVisitor, VisitorContext};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 

@@ -1,13 +1,45 @@
-//! Who listens to what.
+//! Who listens to what: conversations, the workspace's list, who is there.
+//!
+//! Events of the bus are put as shared bytes into the bounded queues of the sockets that follow; nothing here waits for
+//! a socket. The hub holds no state of its own that matters: what the bus lost it reads from the database, and what a
+//! client lost the client resumes.
+
+mod client;
+mod fan_out;
+mod frames;
+mod people;
+mod rights;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod topic;
+mod work;
+
+pub use client::{Client, MAX_SUBSCRIPTIONS};
+pub use frames::{encode, wire_id};
+
+use super::close::Close;
+use super::identity::Identity;
+use super::protocol::Online;
+use super::queue::Queue;
 use crate::limits_config::Limits;
 use parlor_domain::agent::AgentDirectory;
 use parlor_domain::clock::Clock;
-use parlor_domain::conversation::{ConversationReader, ConversationStore};
-use parlor_domain::event::{DomainEvent, EventBus, EventSubscriber};
-use parlor_domain::id::Ids;
+use parlor_domain::conversation::{Audience, Catchup, ConversationReader, ConversationStore};
+use parlor_domain::event::{Availability, DomainEvent, EventBus, EventSubscriber, Signal};
+use parlor_domain::id::{ConversationId, Ids, VisitorId, WorkspaceId};
+use parlor_domain::message::Side;
 use parlor_domain::visitor::VisitorService;
+use people::{People, PersonKey, Tell};
+use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use topic::{Next, Topic};
+use uuid::Uuid;
+use work::Work;
 
 /// What the hub needs of the rest.
 pub struct HubDependencies {
@@ -31,29 +63,260 @@ pub struct HubDependencies {
     pub alone: bool,
 }
 
+/// How many locks the conversations are spread over.
+const SHARDS: usize = 64;
+/// The clients are looked after in turns, one part of them each second.
+const TURNS: usize = 5;
+
+/// The clients of a workspace by number.
+#[derive(Default)]
+struct Workplace {
+    agents: HashMap<u64, Arc<Client>>,
+    visitors: HashMap<u64, Arc<Client>>,
+}
+
 /// The sockets of this node.
 pub struct Hub {
-    #[expect(dead_code, reason = "skeleton")]
     with: HubDependencies,
+    /// Names this node in the names of its connections.
+    node: String,
+    topics: Vec<Mutex<HashMap<ConversationId, Topic>>>,
+    clients: Vec<Mutex<HashMap<u64, Arc<Client>>>>,
+    workplaces: Mutex<HashMap<WorkspaceId, Workplace>>,
+    /// The sockets of each person, oldest first.
+    sockets: Mutex<HashMap<PersonKey, Vec<Arc<Client>>>>,
+    people: Mutex<People>,
+    work: mpsc::UnboundedSender<Work>,
+    intake: Mutex<Option<mpsc::UnboundedReceiver<Work>>>,
+    last_number: AtomicU64,
+    open: AtomicUsize,
+    stopping: watch::Sender<bool>,
+}
+
+/// What runs for as long as the server does.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Hub {
     /// Makes the hub and lets it listen to the bus.
     #[must_use]
     pub fn new(with: HubDependencies) -> Arc<Self> {
-        Arc::new(Self { with })
+        let (work, intake) = mpsc::unbounded_channel();
+        let node = with.ids.random().simple().to_string().chars().take(6).collect::<String>();
+        let hub = Arc::new(Self {
+            node: format!("n{node}"),
+            topics: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            clients: (0..TURNS).map(|_| Mutex::default()).collect(),
+            workplaces: Mutex::default(),
+            sockets: Mutex::default(),
+            people: Mutex::default(),
+            work,
+            intake: Mutex::new(Some(intake)),
+            last_number: AtomicU64::new(0),
+            open: AtomicUsize::new(0),
+            stopping: watch::Sender::new(false),
+            with,
+        });
+        let subscriber: Arc<dyn EventSubscriber> = hub.clone();
+        hub.with.bus.subscribe(Arc::downgrade(&subscriber));
+        hub
     }
 
     /// What must run for as long as the server does; the caller spawns each.
     #[must_use]
-    pub fn tasks(self: &Arc<Self>) -> Vec<Pin<Box<dyn Future<Output = ()> + Send>>> {
-        Vec::new()
+    pub fn tasks(self: &Arc<Self>) -> Vec<Task> {
+        vec![
+            Box::pin(Arc::clone(self).look_after_clients()),
+            Box::pin(Arc::clone(self).renew_rights()),
+            Box::pin(Arc::clone(self).compare_with_database()),
+            Box::pin(Arc::clone(self).do_work()),
+        ]
     }
 
-    /// Tells all clients that the server stops, lets running commands finish, and waits (at most ten seconds) until all sockets are closed.
-    pub async fn close_all(&self) {}
+    /// The limits of connections.
+    #[must_use]
+    pub const fn limits(&self) -> &Limits {
+        &self.with.limits
+    }
+
+    /// Tells when the server stops.
+    #[must_use]
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.subscribe()
+    }
+
+    /// A socket opened: it counts until the guard is dropped.
+    #[must_use]
+    pub fn count_socket(self: &Arc<Self>) -> OpenSocket {
+        self.open.fetch_add(1, Ordering::Relaxed);
+        metrics::gauge!("parlor_sockets").increment(1.0);
+        OpenSocket(Arc::clone(self))
+    }
+
+    /// Somebody logged in. Beyond the limit for one identity the oldest socket gives way.
+    #[must_use]
+    pub fn register(&self, identity: Identity, queue: Arc<Queue>, origin: Option<String>) -> Arc<Client> {
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        let client = Arc::new(Client::new(number, format!("{}-{number:06}", self.node), queue, identity, origin));
+        let most = match client.audience {
+            Audience::Public => self.with.limits.visitor_sockets,
+            Audience::Staff => self.with.limits.agent_sockets,
+        };
+        let oldest = {
+            let mut sockets = lock(&self.sockets);
+            let own = sockets.entry(client.came_as).or_default();
+            own.push(Arc::clone(&client));
+            let too_many = if most == 0 { 0 } else { own.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX)) };
+            own.drain(..too_many).collect::<Vec<_>>()
+        };
+        oldest.iter().for_each(|old| old.queue.close(Close::Replaced));
+        {
+            let mut workplaces = lock(&self.workplaces);
+            let workplace = workplaces.entry(client.workspace).or_default();
+            let side = if client.audience == Audience::Staff { &mut workplace.agents } else { &mut workplace.visitors };
+            side.insert(number, Arc::clone(&client));
+        }
+        if let Some(mut clients) = self.turn(number) {
+            clients.insert(number, Arc::clone(&client));
+        }
+        let come = lock(&self.people).arrive(client.workspace, &client.identity().participant(), Instant::now());
+        come.into_iter().for_each(|tell| self.tell_presence(tell));
+        client
+    }
+
+    /// A logged-in socket closed.
+    pub fn unregister(&self, client: &Client) {
+        if let Some(mut clients) = self.turn(client.number) {
+            clients.remove(&client.number);
+        }
+        {
+            let mut workplaces = lock(&self.workplaces);
+            if let Some(workplace) = workplaces.get_mut(&client.workspace) {
+                workplace.agents.remove(&client.number);
+                workplace.visitors.remove(&client.number);
+                if workplace.agents.is_empty() && workplace.visitors.is_empty() {
+                    workplaces.remove(&client.workspace);
+                }
+            }
+        }
+        {
+            let mut sockets = lock(&self.sockets);
+            if let Some(own) = sockets.get_mut(&client.came_as) {
+                own.retain(|other| other.number != client.number);
+                if own.is_empty() {
+                    sockets.remove(&client.came_as);
+                }
+            }
+        }
+        for conversation in client.unfollow_all() {
+            self.leave_topic(client, conversation);
+        }
+        lock(&self.people).leave(client.came_as, Instant::now());
+    }
+
+    fn turn(&self, number: u64) -> Option<MutexGuard<'_, HashMap<u64, Arc<Client>>>> {
+        let turn = usize::try_from(number % TURNS as u64).unwrap_or_default();
+        self.clients.get(turn).map(lock)
+    }
+
+    fn all_clients(&self) -> Vec<Arc<Client>> {
+        self.clients.iter().flat_map(|clients| lock(clients).values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    fn sockets_of(&self, person: PersonKey) -> Vec<Arc<Client>> {
+        lock(&self.sockets).get(&person).cloned().unwrap_or_default()
+    }
+
+    /// The shard of a conversation. The last bits of a v7 id are random.
+    fn shard(&self, conversation: ConversationId) -> Option<MutexGuard<'_, HashMap<ConversationId, Topic>>> {
+        let (_, low) = conversation.0.as_u64_pair();
+        self.topics.get(usize::try_from(low % SHARDS as u64).unwrap_or_default()).map(lock)
+    }
+
+    /// From now on keeps the changes of a conversation for a client, until [`Self::start`] or [`Self::leave`]. To be
+    /// called before the database is read, so that nothing falls between. False if it follows too many already.
+    #[must_use]
+    pub fn join(&self, client: &Arc<Client>, conversation: ConversationId, known_as: Uuid) -> bool {
+        if !client.follow(conversation, known_as) {
+            return false;
+        }
+        if let Some(mut topics) = self.shard(conversation) {
+            topics.entry(conversation).or_insert_with(|| Topic::new(conversation, Instant::now())).join(client);
+        }
+        true
+    }
+
+    /// Hands on what a client missed, then what came since it joined, then what comes.
+    pub fn start(&self, client: &Client, catchup: &Catchup) {
+        let conversation = catchup.conversation.id;
+        self.with_topic(conversation, |topic| topic.start(client.number, catchup));
+    }
+
+    /// The client does not follow any more.
+    pub fn leave(&self, client: &Client, conversation: ConversationId) {
+        client.unfollow(conversation);
+        self.leave_topic(client, conversation);
+    }
+
+    fn leave_topic(&self, client: &Client, conversation: ConversationId) {
+        self.with_topic(conversation, |topic| {
+            topic.leave(client.number);
+            Next::Done
+        });
+    }
+
+    /// Does something with a conversation that is followed here, and what must follow.
+    fn with_topic(&self, conversation: ConversationId, change: impl FnOnce(&mut Topic) -> Next) {
+        let Some(mut topics) = self.shard(conversation) else { return };
+        let Some(topic) = topics.get_mut(&conversation) else { return };
+        let next = change(topic);
+        if topic.is_empty() {
+            topics.remove(&conversation);
+        } else if next == Next::Repair {
+            self.order(Work::Repair(conversation));
+        }
+    }
+
+    /// Who of a conversation is there, as an audience may know.
+    #[must_use]
+    pub fn online(&self, workspace: WorkspaceId, visitor: VisitorId, audience: Audience) -> Online {
+        let people = lock(&self.people);
+        let agents = people.agents_online(workspace);
+        let agents = if audience == Audience::Public { agents.min(1) } else { agents };
+        Online { visitor: people.is_online((Side::Visitor, visitor.0)), agents }
+    }
+
+    /// An agent says how available it is.
+    pub fn set_status(&self, client: &Client, status: Availability) {
+        let tell = lock(&self.people).set_status(client.came_as, status);
+        tell.into_iter().for_each(|tell| self.tell_presence(tell));
+    }
+
+    fn tell_presence(&self, tell: Tell) {
+        let Tell { workspace, who, online, status } = tell;
+        self.signal(Signal::Presence { workspace_id: workspace, who, online, status, last_seen_at: self.with.clock.now() });
+    }
+
+    /// Tells all nodes something that is merely live.
+    pub fn signal(&self, signal: Signal) {
+        self.with.bus.publish(DomainEvent::Signal(signal));
+    }
+
+    fn order(&self, work: Work) {
+        // Nobody takes it only when the server stops.
+        let _ = self.work.send(work);
+    }
 }
 
-impl EventSubscriber for Hub {
-    fn deliver(&self, _: &Arc<DomainEvent>) {}
+/// Counts an open socket for as long as it lives.
+pub struct OpenSocket(Arc<Hub>);
+
+impl Drop for OpenSocket {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        metrics::gauge!("parlor_sockets").decrement(1.0);
+    }
 }

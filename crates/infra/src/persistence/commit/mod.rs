@@ -14,8 +14,8 @@ use super::store::SeaOrmStore;
 use parlor_domain::conversation::{AgentMark, CommitItem, CommitOutcome, MessageKey};
 use parlor_domain::id::{AgentId, ConversationId};
 use parlor_domain::store::RepositoryError;
-use sea_orm::prelude::Uuid;
 use sea_orm::QuerySelect;
+use sea_orm::prelude::Uuid;
 use std::collections::{HashMap, HashSet};
 
 /// How often a batch is tried. Each time somebody else must have taken another client id meanwhile.
@@ -72,7 +72,13 @@ async fn with_taken_client_id(store: &SeaOrmStore, items: &[&CommitItem]) -> Res
     let keys: Vec<MessageKey> = items
         .iter()
         .flat_map(|item| &item.inserted)
-        .filter_map(|message| Some(MessageKey::ClientId(message.conversation_id, message.sender.author(), message.client_id.clone()?)))
+        .filter_map(|message| {
+            Some(MessageKey::ClientId(
+                message.conversation_id,
+                message.sender.author(),
+                message.client_id.clone()?,
+            ))
+        })
         .collect();
     let mut taken = HashSet::new();
     for some in keys.iter().collect::<Vec<_>>().chunks(SOME) {

@@ -6,7 +6,9 @@ use parlor_domain::conversation::CommitItem;
 use parlor_domain::store::RepositoryError;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, InsertMany, IntoActiveModel, QueryFilter, QuerySelect, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, InsertMany, IntoActiveModel, QueryFilter, QuerySelect, Set,
+};
 use std::collections::{HashMap, HashSet};
 
 /// Rows in one statement. Each number of rows is a text of its own to prepare and keep, and larger ones bring little.
@@ -84,7 +86,10 @@ async fn update_message(db: &DatabaseTransaction, row: message::Model) -> Result
         deleted_at: Set(row.deleted_at),
         ..Default::default()
     };
-    let one = Entity::update_many().set(changed).filter(Column::Id.eq(id)).filter(Column::ConversationId.eq(conversation));
+    let one = Entity::update_many()
+        .set(changed)
+        .filter(Column::Id.eq(id))
+        .filter(Column::ConversationId.eq(conversation));
     one.exec(db).await.map(drop).map_err(failure)
 }
 
@@ -103,7 +108,9 @@ where
 {
     while !rows.is_empty() {
         let rest = rows.split_off(rows.len().min(SOME));
-        let statement = with(A::Entity::insert_many(std::mem::replace(&mut rows, rest).into_iter().map(IntoActiveModel::into_active_model)));
+        let statement = with(A::Entity::insert_many(
+            std::mem::replace(&mut rows, rest).into_iter().map(IntoActiveModel::into_active_model),
+        ));
         statement.exec_without_returning(db).await.map_err(failure)?;
     }
     Ok(())

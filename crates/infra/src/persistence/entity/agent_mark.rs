@@ -20,7 +20,13 @@ impl ActiveModelBehavior for ActiveModel {}
 
 impl From<&AgentMark> for Model {
     fn from(mark: &AgentMark) -> Self {
-        Self { conversation_id: mark.conversation_id.0, agent_id: mark.agent_id.0, seq: mark.mark.seq, count: mark.mark.count, at: mark.at.into() }
+        Self {
+            conversation_id: mark.conversation_id.0,
+            agent_id: mark.agent_id.0,
+            seq: mark.mark.seq,
+            count: mark.mark.count,
+            at: mark.at.into(),
+        }
     }
 }
 
@@ -29,7 +35,10 @@ impl From<Model> for AgentMark {
         Self {
             conversation_id: ConversationId(row.conversation_id),
             agent_id: AgentId(row.agent_id),
-            mark: ReadMark { seq: row.seq, count: row.count },
+            mark: ReadMark {
+                seq: row.seq,
+                count: row.count,
+            },
             at: row.at.into(),
         }
     }

@@ -56,7 +56,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The columns that a command can change.
-pub const CHANGEABLE: [Column; 32] = [
+pub const CHANGEABLE: [Column; 33] = [
     Column::Status,
     Column::SnoozedUntil,
     Column::Handler,
@@ -71,6 +71,7 @@ pub const CHANGEABLE: [Column; 32] = [
     Column::CustomerName,
     Column::CustomerKey,
     Column::CustomerEmail,
+    Column::Metadata,
     Column::Version,
     Column::LastSeq,
     Column::Rev,
@@ -147,7 +148,11 @@ impl TryFrom<Model> for Conversation {
 
     fn try_from(row: Model) -> Result<Self, RepositoryError> {
         let subject = match (row.subject_kind, row.subject_title) {
-            (Some(kind), Some(title)) => Some(Subject { kind, external_id: row.subject_external_id, title }),
+            (Some(kind), Some(title)) => Some(Subject {
+                kind,
+                external_id: row.subject_external_id,
+                title,
+            }),
             _ => None,
         };
         Ok(Self {
@@ -162,7 +167,10 @@ impl TryFrom<Model> for Conversation {
             handler: Handler::from_words(&row.handler, row.assignee_id.map(AgentId)).ok_or_else(|| unreadable("conversation.handler"))?,
             handler_version: row.handler_version,
             subject,
-            flag: row.flag_at.map(|at| Flag { reason: row.flag_reason, at: at.into() }),
+            flag: row.flag_at.map(|at| Flag {
+                reason: row.flag_reason,
+                at: at.into(),
+            }),
             labels: from_json("conversation.labels", row.labels)?,
             customer_name: row.customer_name,
             customer_email: row.customer_email,
@@ -177,8 +185,14 @@ impl TryFrom<Model> for Conversation {
             outbound_count: row.outbound_count,
             last_message_at: row.last_message_at.into(),
             last_message: row.last_message,
-            team_mark: ReadMark { seq: row.team_mark_seq, count: row.team_mark_count },
-            visitor_mark: ReadMark { seq: row.visitor_mark_seq, count: row.visitor_mark_count },
+            team_mark: ReadMark {
+                seq: row.team_mark_seq,
+                count: row.team_mark_count,
+            },
+            visitor_mark: ReadMark {
+                seq: row.visitor_mark_seq,
+                count: row.visitor_mark_count,
+            },
             visitor_delivered: row.visitor_delivered,
             team_delivered: row.team_delivered,
             created_at: row.created_at.into(),

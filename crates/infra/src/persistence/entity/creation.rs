@@ -33,7 +33,10 @@ impl TryFrom<Model> for Creation {
 
     fn try_from(row: Model) -> Result<Self, RepositoryError> {
         Ok(Self {
-            key: CreationKey { id: hash("creation.id", &row.id)?, content: hash("creation.content", &row.content)? },
+            key: CreationKey {
+                id: hash("creation.id", &row.id)?,
+                content: hash("creation.content", &row.content)?,
+            },
             sealed: row.sealed,
             created_at: row.created_at.into(),
         })

@@ -67,7 +67,11 @@ impl TryFrom<&Message> for Model {
             text: message.text.clone(),
             payload: message.payload.clone(),
             reply_to: message.reply_to.map(|id| id.0),
-            reactions: if message.reactions.is_empty() { None } else { Some(to_json(&message.reactions)?) },
+            reactions: if message.reactions.is_empty() {
+                None
+            } else {
+                Some(to_json(&message.reactions)?)
+            },
             metadata: message.metadata.clone(),
             client_id: message.client_id.clone(),
             content: message.content.0.to_vec(),
@@ -106,7 +110,11 @@ impl TryFrom<Model> for Message {
             text: row.text,
             payload: row.payload,
             reply_to: row.reply_to.map(MessageId),
-            reactions: row.reactions.map(|reactions| from_json("message.reactions", reactions)).transpose()?.unwrap_or_default(),
+            reactions: row
+                .reactions
+                .map(|reactions| from_json("message.reactions", reactions))
+                .transpose()?
+                .unwrap_or_default(),
             metadata: row.metadata,
             client_id: row.client_id,
             content: hash("message.content", &row.content)?,

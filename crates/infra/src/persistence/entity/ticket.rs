@@ -21,7 +21,12 @@ impl TryFrom<&Ticket> for Model {
     type Error = RepositoryError;
 
     fn try_from(ticket: &Ticket) -> Result<Self, RepositoryError> {
-        Ok(Self { hash: ticket.hash.0.to_vec(), holder: to_json(&ticket.holder)?, origin: ticket.origin.clone(), expires_at: ticket.expires_at.into() })
+        Ok(Self {
+            hash: ticket.hash.0.to_vec(),
+            holder: to_json(&ticket.holder)?,
+            origin: ticket.origin.clone(),
+            expires_at: ticket.expires_at.into(),
+        })
     }
 }
 

@@ -70,9 +70,18 @@ impl TryFrom<Model> for Visitor {
             workspace_id: WorkspaceId(row.workspace_id),
             channel_id: ChannelId(row.channel_id),
             name: row.name.map(Name::stored),
-            email: row.email.map(|value| Identity { value: Email::stored(value), verified: row.email_verified }),
-            phone: row.phone.map(|value| Identity { value: Phone::stored(value), verified: row.phone_verified }),
-            external_id: row.external_id.map(|value| Identity { value: Line::stored(value), verified: row.external_verified }),
+            email: row.email.map(|value| Identity {
+                value: Email::stored(value),
+                verified: row.email_verified,
+            }),
+            phone: row.phone.map(|value| Identity {
+                value: Phone::stored(value),
+                verified: row.phone_verified,
+            }),
+            external_id: row.external_id.map(|value| Identity {
+                value: Line::stored(value),
+                verified: row.external_verified,
+            }),
             locale: row.locale.map(Name::stored),
             metadata: row.metadata.map(Metadata::stored),
             context: from_json("visitor.context", row.context)?,

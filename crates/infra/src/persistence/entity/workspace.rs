@@ -30,6 +30,11 @@ impl From<&Workspace> for Model {
 
 impl From<Model> for Workspace {
     fn from(row: Model) -> Self {
-        Self { id: WorkspaceId(row.id), name: Name::stored(row.name), created_at: row.created_at.into(), updated_at: row.updated_at.into() }
+        Self {
+            id: WorkspaceId(row.id),
+            name: Name::stored(row.name),
+            created_at: row.created_at.into(),
+            updated_at: row.updated_at.into(),
+        }
     }
 }

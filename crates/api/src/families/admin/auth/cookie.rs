@@ -10,14 +10,15 @@ const NAME: &str = "parlor_refresh";
 /// Sent with the login calls only.
 const PATH: &str = "/api/admin/auth/";
 
-/// The cookie that keeps a refresh token.
-pub fn keep(state: &AppState, token: String, lifetime: std::time::Duration) -> Cookie<'static> {
-    cookie(state, token, Duration::try_from(lifetime).unwrap_or(Duration::ZERO))
+/// The cookie that keeps a refresh token; `secure` where the server is reached by https.
+pub fn keep(secure: bool, token: String, lifetime: std::time::Duration) -> Cookie<'static> {
+    let lifetime = Duration::try_from(lifetime).unwrap_or(Duration::ZERO);
+    Cookie::build(NAME, token).path(PATH).http_only(true).same_site(SameSite::Strict).secure(secure).max_age(lifetime).finish()
 }
 
 /// The cookie that makes a browser forget it.
-pub fn forget(state: &AppState) -> Cookie<'static> {
-    cookie(state, String::new(), Duration::ZERO)
+pub fn forget(secure: bool) -> Cookie<'static> {
+    keep(secure, String::new(), std::time::Duration::ZERO)
 }
 
 /// The refresh token of a request from the server's own pages. Another site's request never acts by a cookie.
@@ -26,6 +27,14 @@ pub fn read(request: &HttpRequest, state: &AppState) -> Option<String> {
     request.cookie(NAME).map(|cookie| cookie.value().to_owned()).filter(|token| !token.is_empty())
 }
 
-fn cookie(state: &AppState, value: String, lifetime: Duration) -> Cookie<'static> {
-    Cookie::build(NAME, value).path(PATH).http_only(true).same_site(SameSite::Strict).secure(state.settings.secure).max_age(lifetime).finish()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_script_no_other_site_and_no_plain_http_sees_the_cookie() {
+        let kept = keep(true, "t".to_owned(), std::time::Duration::from_secs(60)).to_string();
+        assert_eq!(kept, "parlor_refresh=t; HttpOnly; SameSite=Strict; Secure; Path=/api/admin/auth/; Max-Age=60");
+        assert_eq!(forget(false).to_string(), "parlor_refresh=; HttpOnly; SameSite=Strict; Path=/api/admin/auth/; Max-Age=0");
+    }
 }

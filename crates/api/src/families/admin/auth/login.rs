@@ -64,7 +64,7 @@ pub fn logged_in(state: &AppState, tokens: LoginTokens, in_cookie: bool) -> Http
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
     let refresh = if in_cookie {
-        response.cookie(cookie::keep(state, tokens.refresh, tokens.refresh_expires_in));
+        response.cookie(cookie::keep(state.settings.secure, tokens.refresh, tokens.refresh_expires_in));
         None
     } else {
         Some(tokens.refresh)
@@ -143,7 +143,7 @@ async fn end_login_of_bearer(request: &HttpRequest, state: &AppState) -> Result<
 }
 
 fn forgetting(state: &AppState, mut response: HttpResponse) -> HttpResponse {
-    if let Err(error) = response.add_cookie(&cookie::forget(state)) {
+    if let Err(error) = response.add_cookie(&cookie::forget(state.settings.secure)) {
         tracing::warn!(%error, "a cookie could not be taken back");
     }
     response

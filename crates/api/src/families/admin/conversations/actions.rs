@@ -2,8 +2,7 @@
 
 use super::own_row;
 use crate::extract::{Body, Fields, PathId, StaffAuth};
-use crate::families::admin::form::nullable;
-use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, OwnConversationRow, StaffProblems, StatusWord};
+use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, OwnConversationRow, StaffProblems, StatusWord, given};
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpResponse, post, web};
@@ -23,7 +22,7 @@ const MAX_LABELS: usize = 20;
 #[serde(deny_unknown_fields)]
 pub struct AssignRequest {
     /// An active agent of the workspace; null gives the conversation back to the queue.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "given")]
     #[schema(required = true, value_type = Option<Uuid>, example = "018f6a3e-5b1c-7000-8000-0000000000e1")]
     assignee_id: Option<Option<Uuid>>,
 }

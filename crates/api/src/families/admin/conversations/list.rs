@@ -1,7 +1,6 @@
 use super::must_see_deleted;
 use crate::extract::{Fields, PageQuery, StaffAuth};
-use crate::families::admin::form::PageResponse;
-use crate::families::shared::{CommonProblems, HandledByWord, KindWord, OwnConversationRow, QueryProblems, StaffProblems, StatusWord};
+use crate::families::shared::{CommonProblems, HandledByWord, KindWord, ListResponse, OwnConversationRow, QueryProblems, StaffProblems, StatusWord};
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpResponse, get, web};
@@ -82,7 +81,7 @@ impl ConversationQuery {
 ///
 /// All of the workspace, newest activity first. Conversations without a message are in no list unless asked for.
 #[utoipa::path(path = "/api/admin/chat-rooms/", tag = "Conversations", security(("staff" = [])), params(ConversationQuery, PageQuery), responses(
-    (status = 200, description = "One page", body = PageResponse<OwnConversationRow>),
+    (status = 200, description = "One page", body = ListResponse<OwnConversationRow>),
     CommonProblems, QueryProblems, StaffProblems
 ))]
 #[get("/api/admin/chat-rooms")]
@@ -98,5 +97,5 @@ pub async fn list_conversations(
         must_see_deleted(&auth.0)?;
     }
     let found = state.reader.list(auth.0.workspace_id, auth.0.id, &filter, cursor, limit).await?;
-    Ok(HttpResponse::Ok().json(PageResponse::of(found, |(conversation, mark)| OwnConversationRow::new(&conversation, mark))))
+    Ok(HttpResponse::Ok().json(ListResponse::new(found.map(|(conversation, mark)| OwnConversationRow::new(&conversation, mark)))))
 }

@@ -1,0 +1,299 @@
+use crate::extract::{AdminAuth, Body, Fields, PathId, StaffAuth};
+use crate::families::admin::form::replaced;
+use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, StaffProblems};
+use crate::problem::Problem;
+use crate::state::AppState;
+use actix_web::{HttpResponse, delete, get, patch, post, web};
+use parlor_domain::agent::Role;
+use parlor_domain::channel::{Channel, ChannelKind, EditChannel, IdentityRule, NewChannel, Origin};
+use parlor_domain::page::Page;
+use parlor_domain::text::Name;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// The most origins of one channel.
+const MAX_ORIGINS: usize = 50;
+
+/// What kind of entry point it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKindWord {
+    /// A widget or form on a web site.
+    Web,
+    /// Another program.
+    Api,
+}
+
+impl From<ChannelKind> for ChannelKindWord {
+    fn from(kind: ChannelKind) -> Self {
+        match kind {
+            ChannelKind::Web => Self::Web,
+            ChannelKind::Api => Self::Api,
+        }
+    }
+}
+
+impl From<ChannelKindWord> for ChannelKind {
+    fn from(word: ChannelKindWord) -> Self {
+        match word {
+            ChannelKindWord::Web => Self::Web,
+            ChannelKindWord::Api => Self::Api,
+        }
+    }
+}
+
+/// Whether visitors must prove who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentityWord {
+    /// Anybody may write.
+    Optional,
+    /// Every new session needs a signed token of the host site.
+    Required,
+}
+
+impl From<IdentityRule> for IdentityWord {
+    fn from(rule: IdentityRule) -> Self {
+        match rule {
+            IdentityRule::Optional => Self::Optional,
+            IdentityRule::Required => Self::Required,
+        }
+    }
+}
+
+impl From<IdentityWord> for IdentityRule {
+    fn from(word: IdentityWord) -> Self {
+        match word {
+            IdentityWord::Optional => Self::Optional,
+            IdentityWord::Required => Self::Required,
+        }
+    }
+}
+
+/// An entry point with its settings.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelResponse {
+    /// Names it. Public: pages carry it.
+    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000c1")]
+    pub id: Uuid,
+    /// What kind it is.
+    pub kind: ChannelKindWord,
+    /// How agents call it.
+    #[schema(example = "Website")]
+    pub name: String,
+    /// The sites that may use it from a browser.
+    #[schema(example = json!(["https://shop.example.com"]))]
+    pub origins: Vec<String>,
+    /// Whether visitors must prove who they are.
+    pub identity: IdentityWord,
+    /// When it was made.
+    #[schema(example = "2026-11-20T09:00:00.000Z", format = DateTime)]
+    pub created_at: String,
+    /// When its settings last changed.
+    #[schema(example = "2026-11-20T09:00:00.000Z", format = DateTime)]
+    pub updated_at: String,
+}
+
+impl ChannelResponse {
+    fn new(channel: &Channel) -> Self {
+        Self {
+            id: channel.id.0,
+            kind: channel.kind.into(),
+            name: channel.name.to_string(),
+            origins: channel.origins.iter().map(ToString::to_string).collect(),
+            identity: channel.identity.into(),
+            created_at: channel.created_at.to_rfc3339(),
+            updated_at: channel.updated_at.to_rfc3339(),
+        }
+    }
+}
+
+/// What agents see of an entry point.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedChannelResponse {
+    /// Names it.
+    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000c1")]
+    pub id: Uuid,
+    /// What kind it is.
+    pub kind: ChannelKindWord,
+    /// How agents call it.
+    #[schema(example = "Website")]
+    pub name: String,
+}
+
+/// An entry point: to admins with its settings, to agents with its name.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum ListedChannelResponse {
+    /// To admins.
+    Whole(ChannelResponse),
+    /// To agents.
+    Named(NamedChannelResponse),
+}
+
+impl ListedChannelResponse {
+    fn new(channel: &Channel, to: Role) -> Self {
+        if to >= Role::Admin {
+            return Self::Whole(ChannelResponse::new(channel));
+        }
+        Self::Named(NamedChannelResponse { id: channel.id.0, kind: channel.kind.into(), name: channel.name.to_string() })
+    }
+}
+
+/// A new entry point.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CreateChannelRequest {
+    /// What kind; it stays so.
+    kind: ChannelKindWord,
+    /// How agents call it.
+    #[schema(example = "Shop", min_length = 1, max_length = 200)]
+    name: String,
+    /// The sites that may use it from a browser; at most 50.
+    #[serde(default)]
+    #[schema(example = json!(["https://shop.example.com"]), max_items = 50)]
+    origins: Option<Vec<String>>,
+    /// Whether visitors must prove who they are; `optional` without it.
+    #[serde(default)]
+    identity: Option<IdentityWord>,
+}
+
+/// What shall be different; what is missing stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EditChannelRequest {
+    /// How agents call it.
+    #[serde(default)]
+    #[schema(example = "Shop", min_length = 1, max_length = 200)]
+    name: Option<String>,
+    /// All sites that may use it from a browser; at most 50.
+    #[serde(default)]
+    #[schema(example = json!(["https://shop.example.com"]), max_items = 50)]
+    origins: Option<Vec<String>>,
+    /// Whether visitors must prove who they are.
+    #[serde(default)]
+    identity: Option<IdentityWord>,
+}
+
+/// Each once, in the given order.
+fn parse_origins(fields: &mut Fields, raw: &[String]) -> Vec<Origin> {
+    if raw.len() > MAX_ORIGINS {
+        fields.wrong("origins", format!("must be at most {MAX_ORIGINS}"));
+        return Vec::new();
+    }
+    let mut origins = Vec::with_capacity(raw.len());
+    for (place, text) in raw.iter().enumerate() {
+        let origin = fields.parsed(&format!("origins[{place}]"), Origin::parse(text));
+        origins.extend(origin.filter(|origin| !origins.contains(origin)));
+    }
+    origins
+}
+
+impl CreateChannelRequest {
+    fn parse(&self) -> Result<NewChannel, Problem> {
+        let mut fields = Fields::new();
+        let name = fields.parsed("name", Name::parse(&self.name));
+        let origins = parse_origins(&mut fields, self.origins.as_deref().unwrap_or_default());
+        let name = fields.take(name)?;
+        Ok(NewChannel { kind: self.kind.into(), name, origins, identity: self.identity.map_or(IdentityRule::Optional, Into::into) })
+    }
+}
+
+impl EditChannelRequest {
+    fn parse(&self) -> Result<EditChannel, Problem> {
+        let mut fields = Fields::new();
+        let name = replaced(&mut fields, "name", self.name.as_deref(), Name::parse);
+        let origins = self.origins.as_deref().map(|origins| parse_origins(&mut fields, origins));
+        fields.finish()?;
+        Ok(EditChannel { name, origins, identity: self.identity.map(Into::into) })
+    }
+}
+
+/// Which sites may call is known to every request, so it must follow at once.
+async fn refresh_origins(state: &AppState) {
+    if let Err(error) = state.origins.refresh(&state.channels).await {
+        tracing::warn!(%error, "the allowed origins follow the channels later");
+    }
+}
+
+/// List channels
+///
+/// Oldest first. Agents see names, admins all settings.
+#[utoipa::path(path = "/api/admin/channels/", tag = "Channels", security(("staff" = [])), responses(
+    (status = 200, description = "All channels", body = ListResponse<ListedChannelResponse>),
+    CommonProblems, StaffProblems
+))]
+#[get("/api/admin/channels")]
+pub async fn list_channels(auth: StaffAuth, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let found = state.channels.list(auth.0.workspace_id).await?;
+    Ok(HttpResponse::Ok().json(ListResponse::new(Page { items: found, next: None }.map(|channel| ListedChannelResponse::new(&channel, auth.0.role)))))
+}
+
+/// Create a channel
+#[utoipa::path(path = "/api/admin/channels/", tag = "Channels", security(("staff" = [])), request_body = CreateChannelRequest, responses(
+    (status = 201, description = "Made", body = ChannelResponse),
+    CommonProblems, BodyProblems, StaffProblems
+))]
+#[post("/api/admin/channels")]
+pub async fn create_channel(auth: AdminAuth, body: Body<CreateChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let channel = state.channels.create(auth.0.workspace_id, body.0.parse()?).await?;
+    refresh_origins(&state).await;
+    Ok(HttpResponse::Created().json(ChannelResponse::new(&channel)))
+}
+
+/// Get a channel
+#[utoipa::path(path = "/api/admin/channels/{id}/", tag = "Channels", security(("staff" = [])), params(("id" = Uuid, Path, description = "The channel")), responses(
+    (status = 200, description = "The channel", body = ChannelResponse),
+    CommonProblems, StaffProblems, NotFoundProblem
+))]
+#[get("/api/admin/channels/{id}")]
+pub async fn get_channel(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let channel = state.channels.get(auth.0.workspace_id, PathId::parse(&id, "channel")?).await?;
+    Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel)))
+}
+
+/// Change a channel's settings
+#[utoipa::path(path = "/api/admin/channels/{id}/", tag = "Channels", security(("staff" = [])), params(("id" = Uuid, Path, description = "The channel")),
+    request_body = EditChannelRequest, responses(
+    (status = 200, description = "The channel as it is now", body = ChannelResponse),
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem
+))]
+#[patch("/api/admin/channels/{id}")]
+pub async fn edit_channel(auth: AdminAuth, id: web::Path<String>, body: Body<EditChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let id = PathId::parse(&id, "channel")?;
+    let channel = state.channels.edit(auth.0.workspace_id, id, body.0.parse()?).await?;
+    refresh_origins(&state).await;
+    Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel)))
+}
+
+/// Delete a channel
+///
+/// It takes nothing new; its conversations stay. A workspace keeps one web channel.
+#[utoipa::path(path = "/api/admin/channels/{id}/", tag = "Channels", security(("staff" = [])), params(("id" = Uuid, Path, description = "The channel")), responses(
+    (status = 204, description = "Deleted"),
+    CommonProblems, StaffProblems, NotFoundProblem, ConflictProblem
+))]
+#[delete("/api/admin/channels/{id}")]
+pub async fn delete_channel(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    state.channels.delete(auth.0.workspace_id, PathId::parse(&id, "channel")?).await?;
+    refresh_origins(&state).await;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_kept_once_and_wrong_ones_named() {
+        let mut fields = Fields::new();
+        let raw = ["https://Shop.example.com", "https://shop.example.com/", "http://localhost:3000"].map(str::to_owned);
+        let kept: Vec<_> = parse_origins(&mut fields, &raw).iter().map(ToString::to_string).collect();
+        assert_eq!(kept, ["https://shop.example.com", "http://localhost:3000"]);
+        parse_origins(&mut fields, &["https://a.example".to_owned(), "shop".to_owned()]);
+        assert_eq!(fields.finish().unwrap_err().errors.first().map(|error| error.field.clone()).as_deref(), Some("origins[1]"));
+    }
+}

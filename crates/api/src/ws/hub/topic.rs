@@ -1,0 +1,286 @@
+//! One conversation and those who follow it on this node.
+//!
+//! The promise: each member gets the numbers of its audience in rising order and none twice. A topic hands on event
+//! after event; one that leaves a hole in `staff_rev` waits until the database was read.
+
+use super::client::Client;
+use super::frames;
+use crate::ws::close::Close;
+use bytes::Bytes;
+use parlor_domain::conversation::{Audience, Catchup, Conversation};
+use parlor_domain::event::{ConversationChange, ConversationEvent};
+use parlor_domain::id::{ConversationId, RoomKey};
+use std::sync::Arc;
+use tokio::time::Instant;
+
+/// The most events that wait for a member or for a repair. Who needs more comes back and resumes.
+const MAX_WAITING: usize = 1_000;
+
+/// A change on its way to one audience.
+struct Numbered {
+    rev: i64,
+    bytes: Bytes,
+    /// Nothing follows it.
+    last: bool,
+}
+
+/// How far a member is.
+enum Place {
+    /// Its start is being read; what comes meanwhile waits here.
+    Joining(Vec<Numbered>),
+    /// It has everything up to this number.
+    At(i64),
+}
+
+struct Member {
+    client: Arc<Client>,
+    place: Place,
+}
+
+impl Member {
+    /// Hands on a change that is not yet known to it. False once nothing follows.
+    fn take(&mut self, rev: i64, bytes: &Bytes, last: bool) -> bool {
+        match &mut self.place {
+            Place::Joining(waiting) if waiting.len() >= MAX_WAITING => self.client.queue.cut(Close::TooSlow),
+            Place::Joining(waiting) => waiting.push(Numbered { rev, bytes: bytes.clone(), last }),
+            Place::At(sent) => {
+                if rev > *sent {
+                    *sent = rev;
+                    self.client.queue.send(bytes.clone());
+                }
+                return !last;
+            }
+        }
+        true
+    }
+}
+
+/// What is to be done after an event was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing.
+    Done,
+    /// The database must be read.
+    Repair,
+}
+
+/// One conversation and those who follow it.
+pub struct Topic {
+    id: ConversationId,
+    members: Vec<Member>,
+    /// The last `staff_rev` handed on; `None` until the first member's start was read.
+    staff: Option<i64>,
+    /// The last `rev` handed on.
+    public: i64,
+    /// Came too early.
+    pending: Vec<ConversationEvent>,
+    repairing: bool,
+    ended: bool,
+    /// When the last event came.
+    heard_at: Instant,
+    /// What customers call it; known once the conversation passed.
+    room_key: Option<RoomKey>,
+}
+
+impl Topic {
+    /// Nobody follows yet.
+    pub fn new(id: ConversationId, now: Instant) -> Self {
+        Self { id, members: Vec::new(), staff: None, public: 0, pending: Vec::new(), repairing: false, ended: false, heard_at: now, room_key: None }
+    }
+
+    /// Whether nobody follows.
+    pub const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// What customers call the conversation.
+    pub const fn room_key(&self) -> Option<RoomKey> {
+        self.room_key
+    }
+
+    /// How many follow.
+    #[cfg(test)]
+    pub const fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// From now on keeps what comes for a client, until [`Self::start`]. One that follows already begins anew.
+    pub fn join(&mut self, client: &Arc<Client>) {
+        self.leave(client.number);
+        self.members.push(Member { client: Arc::clone(client), place: Place::Joining(Vec::new()) });
+    }
+
+    /// Hands nothing on to a client any more.
+    pub fn leave(&mut self, client: u64) {
+        self.members.retain(|member| member.client.number != client);
+    }
+
+    /// Begins to hand on to a client that joined: what it missed, then what came meanwhile.
+    pub fn start(&mut self, client: u64, catchup: &Catchup) -> Next {
+        let conversation = &catchup.conversation;
+        self.room_key = Some(conversation.room_key);
+        if let Some(member) = self.members.iter_mut().find(|member| member.client.number == client) {
+            let audience = member.client.audience;
+            let mut sent = conversation.head_rev(audience);
+            for (_, bytes) in frames::missed(catchup, audience) {
+                member.client.queue.send(bytes);
+            }
+            let mut ends = false;
+            if let Place::Joining(waiting) = std::mem::replace(&mut member.place, Place::At(sent)) {
+                for numbered in waiting.into_iter().filter(|numbered| numbered.rev > sent) {
+                    ends |= numbered.last;
+                    sent = numbered.rev;
+                    member.client.queue.send(numbered.bytes);
+                }
+            }
+            member.place = Place::At(sent);
+            if ends {
+                member.client.unfollow(self.id);
+                self.leave(client);
+            }
+        }
+        if self.staff.is_some() || self.ended {
+            return Next::Done;
+        }
+        self.staff = Some(conversation.staff_rev);
+        self.public = conversation.rev;
+        self.take_pending()
+    }
+
+    /// Takes an event of the bus.
+    pub fn take(&mut self, event: &ConversationEvent, now: Instant) -> Next {
+        self.heard_at = now;
+        self.room_key = Some(event.conversation.room_key);
+        let Some(staff) = self.staff else {
+            self.wait(event);
+            return Next::Done;
+        };
+        // Nothing follows a deletion, and nothing before it can be read any more.
+        let in_turn = event.staff_rev == staff + 1 || event.change == ConversationChange::Deleted;
+        if event.staff_rev <= staff || self.ended {
+            Next::Done
+        } else if in_turn && !self.repairing {
+            self.hand_on(event);
+            Next::Done
+        } else {
+            self.wait(event);
+            self.want_repair()
+        }
+    }
+
+    fn wait(&mut self, event: &ConversationEvent) {
+        // What does not fit is read from the database with the rest.
+        if self.pending.len() < MAX_WAITING {
+            self.pending.push(event.clone());
+        }
+    }
+
+    /// Asks for one repair at a time.
+    fn want_repair(&mut self) -> Next {
+        if std::mem::replace(&mut self.repairing, true) { Next::Done } else { Next::Repair }
+    }
+
+    fn hand_on(&mut self, event: &ConversationEvent) {
+        let last = event.change == ConversationChange::Deleted;
+        self.staff = Some(event.staff_rev);
+        self.public = event.rev.unwrap_or(self.public);
+        self.ended |= last;
+        for audience in [Audience::Public, Audience::Staff] {
+            let Some(rev) = frames::number(event, audience) else { continue };
+            if self.members.iter().any(|member| member.client.audience == audience) {
+                self.give(audience, rev, &frames::change(event, audience), last);
+            }
+        }
+    }
+
+    fn give(&mut self, audience: Audience, rev: i64, bytes: &Bytes, last: bool) {
+        let id = self.id;
+        self.members.retain_mut(|member| {
+            let stays = member.client.audience != audience || member.take(rev, bytes, last);
+            if !stays {
+                member.client.unfollow(id);
+            }
+            stays
+        });
+    }
+
+    fn take_pending(&mut self) -> Next {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.sort_by_key(|event| event.staff_rev);
+        let mut next = Next::Done;
+        for event in pending {
+            if self.take(&event, self.heard_at) == Next::Repair {
+                next = Next::Repair;
+            }
+        }
+        next
+    }
+
+    /// From which numbers on a repair reads: the staff's, if any agent follows, and the public one, if any customer does.
+    /// `None` if there is nothing to repair yet.
+    pub fn repair_from(&self) -> Option<(Option<i64>, Option<i64>)> {
+        let staff = self.staff?;
+        let has = |audience| self.members.iter().any(|member| member.client.audience == audience);
+        Some((has(Audience::Staff).then_some(staff), has(Audience::Public).then_some(self.public)))
+    }
+
+    /// Hands on what the database says, then what waited.
+    pub fn repaired(&mut self, read: &[(Audience, Catchup)]) -> Next {
+        for (audience, catchup) in read {
+            if catchup.reset {
+                // Too much for one by one: these clients come back and are told to load the history.
+                self.members.iter().filter(|member| member.client.audience == *audience).for_each(|member| member.client.queue.cut(Close::TooSlow));
+            }
+            for (rev, bytes) in frames::missed(catchup, *audience) {
+                self.give(*audience, rev, &bytes, false);
+            }
+        }
+        // The audiences were read one after the other; only what both had read is behind us.
+        let heads = || read.iter().map(|(_, catchup)| &catchup.conversation);
+        if let Some(staff) = heads().map(|conversation| conversation.staff_rev).min() {
+            self.staff = self.staff.max(Some(staff));
+        }
+        if let Some(public) = heads().map(|conversation| conversation.rev).min() {
+            self.public = self.public.max(public);
+        }
+        self.repairing = false;
+        self.take_pending()
+    }
+
+    /// The conversation is gone, and its last event may never come.
+    pub fn end(&mut self, last: &ConversationEvent) {
+        self.repairing = false;
+        self.pending.clear();
+        if !self.ended {
+            self.hand_on(last);
+        }
+    }
+
+    /// The conversation is gone without a trace.
+    pub fn vanish(&mut self) {
+        self.members.iter().for_each(|member| member.client.queue.cut(Close::TooSlow));
+        self.members.clear();
+    }
+
+    /// Whether it is to be compared with the database: nothing came for a while.
+    pub fn is_quiet(&self, now: Instant, since: std::time::Duration) -> bool {
+        self.staff.is_some() && !self.repairing && !self.ended && now.saturating_duration_since(self.heard_at) >= since
+    }
+
+    /// Compares with the row in the database.
+    pub fn compare(&mut self, conversation: &Conversation, now: Instant) -> Next {
+        self.heard_at = now;
+        let behind = self.staff.is_some_and(|staff| conversation.staff_rev > staff);
+        if behind { self.want_repair() } else { Next::Done }
+    }
+
+    /// Those who follow, for signals. Who is still joining is left out.
+    pub fn listeners(&self, audience: Audience) -> impl Iterator<Item = &Arc<Client>> {
+        self.members.iter().filter(move |member| member.client.audience == audience && matches!(member.place, Place::At(_))).map(|member| &member.client)
+    }
+
+    /// All members' clients.
+    pub fn clients(&self) -> Vec<Arc<Client>> {
+        self.members.iter().map(|member| Arc::clone(&member.client)).collect()
+    }
+}
