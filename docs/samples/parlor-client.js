@@ -23,7 +23,7 @@ export class ParlorError extends Error {
 export async function call(url, { method = "GET", body, token, headers = {}, fetch = globalThis.fetch } = {}) {
   const all = { ...headers };
   if (body !== undefined) all["Content-Type"] = "application/json";
-  if (token !== undefined) all.Authorization = `Bearer ${token}`;
+  if (token) all.Authorization = `Bearer ${token}`;
   let response;
   try {
     response = await fetch(url, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body) });
@@ -43,13 +43,13 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Full jitter: clients that lost the server together do not come back together. */
 export const backOff = (attempt) => Math.random() * Math.min(30_000, 1_000 * 2 ** attempt);
 
-/** Repeats what failed for now; a real refusal is thrown. */
-export async function retrying(action) {
+/** Repeats what failed for now, while anybody wants it; a real refusal is thrown. */
+export async function retrying(action, isWanted = () => true) {
   for (let attempt = 0; ; attempt += 1) {
     try {
       return await action();
     } catch (error) {
-      if (!error.retryable) throw error;
+      if (!error.retryable || !isWanted()) throw error;
       await sleep(error.retryAfter || backOff(attempt));
     }
   }
@@ -80,6 +80,7 @@ export class ParlorSocket {
   #keepAlive = null;
   #heardAt = 0;
   #open = false;
+  #tries = 0;
   #atOnce = () => this.#retry !== null && this.#connect();
 
   /**
@@ -91,23 +92,27 @@ export class ParlorSocket {
   }
 
   open() {
+    if (this.#open) return;
     this.#open = true;
     globalThis.addEventListener?.("online", this.#atOnce);
-    return this.#connect();
+    this.#connect();
   }
 
   close() {
     this.#stop(1000);
   }
 
-  /** Sends a command and waits for its reply. Without a connection, or when it breaks, it fails with the code `offline`. */
-  command(event, data) {
+  /**
+   * Sends a command and waits for its reply. Without a connection, or when it breaks, it fails with the code `offline`. `onReply` is called
+   * before any event that comes after the reply; what awaits the promise may run later.
+   */
+  command(event, data, onReply = () => {}) {
     return new Promise((resolve, reject) => {
       if (this.#socket?.readyState !== 1) return reject(new ParlorError("offline", "There is no connection."));
       const id = String((this.#number += 1));
       // A reply that does not come means a connection that only looks alive.
       const timer = setTimeout(() => this.#drop(), REPLY_WITHIN);
-      this.#waiting.set(id, { resolve, reject, timer });
+      this.#waiting.set(id, { onReply, resolve, reject, timer });
       this.#socket.send(JSON.stringify({ id, event, data }));
     });
   }
@@ -118,20 +123,22 @@ export class ParlorSocket {
   }
 
   async #connect() {
+    const mine = (this.#tries += 1);
     clearTimeout(this.#retry);
     this.#retry = null;
     this.#options.onState("connecting");
     let hello;
     try {
       hello = await this.#options.hello({ renew: this.#renewed });
+      if (mine !== this.#tries) return; // Closed meanwhile, perhaps opened again.
     } catch (error) {
+      if (mine !== this.#tries) return;
       return error.retryable ? this.#lost(1006) : this.#stop(4401);
     }
-    if (!this.#open) return;
     const socket = new this.#options.WebSocket(this.#options.url);
     this.#socket = socket;
     this.#advised = null;
-    socket.onopen = () => this.command("session:hello", { protocol: 1, ...hello }).then((welcome) => this.#ready(welcome), () => this.#drop());
+    socket.onopen = () => this.command("session:hello", { protocol: 1, ...hello }, (welcome) => this.#ready(welcome)).catch(() => this.#drop());
     socket.onmessage = ({ data }) => this.#receive(JSON.parse(data));
     socket.onclose = ({ code }) => socket === this.#socket && this.#lost(code);
     socket.onerror = () => {}; // `onclose` follows and knows more.
@@ -157,7 +164,10 @@ export class ParlorSocket {
     if (waiting === undefined) return;
     this.#waiting.delete(frame.reply_to);
     clearTimeout(waiting.timer);
-    if (frame.ok) return waiting.resolve(frame.data);
+    if (frame.ok) {
+      waiting.onReply(frame.data);
+      return waiting.resolve(frame.data);
+    }
     const { code, message, details, retry_after_ms: retryAfter } = frame.error;
     waiting.reject(new ParlorError(code, message, { fields: details, retryAfter }));
   }
@@ -184,6 +194,7 @@ export class ParlorSocket {
   #stop(code) {
     if (!this.#open) return;
     this.#open = false;
+    this.#tries += 1;
     globalThis.removeEventListener?.("online", this.#atOnce);
     clearTimeout(this.#retry);
     this.#retry = null;
@@ -240,6 +251,7 @@ export class ParlorChat {
   #storage;
   #socket;
   #once = { visitor: newId(), session: newId() };
+  #run = 0;
   #key = null;
   #room = null;
   #messages = new Map();
@@ -276,13 +288,20 @@ export class ParlorChat {
 
   /** STEP 1 and 2, the history, then live. Waits for the network as long as it takes. */
   async start() {
-    this.#key = await retrying(() => this.#visitor());
-    this.#room = await retrying(() => this.#conversation());
-    await retrying(() => this.#load());
-    await this.#socket.open();
+    const run = (this.#run += 1);
+    const isWanted = () => run === this.#run;
+    try {
+      this.#key = await retrying(() => this.#visitor(), isWanted);
+      this.#room = await retrying(() => this.#conversation(), isWanted);
+      await retrying(() => this.#load(), isWanted);
+    } catch (error) {
+      if (isWanted()) throw error;
+    }
+    if (isWanted()) this.#socket.open();
   }
 
   stop() {
+    this.#run += 1;
     this.#socket.close();
   }
 
@@ -404,9 +423,11 @@ export class ParlorChat {
     if (this.#catchingUp) return;
     this.#catchingUp = true;
     try {
-      const { result, head_rev: head } = await this.#socket.command("conversation:subscribe", { conversation_id: this.#room, after_rev: this.#rev });
-      if (result === "reset") setTimeout(() => this.#reload());
-      else this.#head = Math.max(this.#head, head);
+      await this.#socket.command("conversation:subscribe", { conversation_id: this.#room, after_rev: this.#rev }, ({ result, head_rev: head }) => {
+        this.#catchingUp = false;
+        if (result === "reset") this.#reload();
+        else this.#head = Math.max(this.#head, head);
+      });
     } catch (error) {
       if (error.code === "not_found") this.#gone();
       // Otherwise the connection is gone, and the next one resumes.
@@ -429,7 +450,10 @@ export class ParlorChat {
     if (rev > this.#head && rev !== this.#rev + 1) return this.#catchUp();
     this.#rev = rev;
     this.#head = Math.max(this.#head, rev);
-    if (data.message !== undefined) this.#put(data.message);
+    if (data.message !== undefined) {
+      this.#put(data.message);
+      if (data.message.sender.kind === "agent") this.#readUpTo(data.message.seq); // Who answers has read.
+    }
     const { status, handled_by: handledBy, unread } = data.conversation ?? data;
     this.#show({
       ...(status !== undefined && { status }),
@@ -446,10 +470,14 @@ export class ParlorChat {
       this.#typingTimer = setTimeout(() => this.#show({ typing: false }), 8_000);
     }
     if (event === "conversation:read" && data.by === "agent") {
-      for (const message of this.#messages.values()) {
-        if (message.sender.kind === "visitor" && message.seq <= data.up_to_seq) this.#messages.set(message.id, { ...message, is_read: true });
-      }
+      this.#readUpTo(data.up_to_seq);
       this.#show({});
+    }
+  }
+
+  #readUpTo(seq) {
+    for (const message of this.#messages.values()) {
+      if (message.sender.kind === "visitor" && message.seq <= seq) this.#messages.set(message.id, { ...message, is_read: true });
     }
   }
 

@@ -84,10 +84,11 @@ fn swagger() -> SwaggerUi {
     SwaggerUi::new("/api/docs/{_:.*}").config(Config::new(whole.chain(parts)).deep_linking(true).persist_authorization(false).use_base_layout())
 }
 
-/// The application of one worker.
+/// The application of one worker. `files` adds what the browser gets beside the API.
 pub fn application(
     state: web::Data<AppState>,
     documents: web::Data<Documents>,
+    files: fn(&mut web::ServiceConfig),
 ) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>> {
     App::new()
         .app_data(state.clone())
@@ -98,6 +99,7 @@ pub fn application(
         .configure(|config| documented(&mut ServiceConfig::new(config)))
         .configure(admin::pages)
         .configure(ws::sockets)
+        .configure(files)
         .route("/api/docs", web::get().to(|| async { HttpResponse::Found().insert_header((header::LOCATION, "/api/docs/")).finish() }))
         .service(swagger())
         .default_service(web::to(unknown))

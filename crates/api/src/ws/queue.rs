@@ -138,6 +138,14 @@ impl Queue {
         self.end(close, false);
     }
 
+    /// The socket is gone: nothing is kept for it.
+    pub fn abandon(&self) {
+        self.cut(Close::Normal);
+        let mut inner = self.lock();
+        inner.frames.clear();
+        inner.bytes = 0;
+    }
+
     fn end(&self, close: Close, keep: bool) {
         let waker = {
             let mut inner = self.lock();
@@ -155,6 +163,13 @@ impl Queue {
     #[must_use]
     pub fn closed(&self) -> Option<Close> {
         self.lock().closed
+    }
+
+    /// Whether it ends and the socket took all that waited.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        let inner = self.lock();
+        inner.closed.is_some() && inner.frames.is_empty()
     }
 
     /// Waits until the connection is to end. For its own task only.

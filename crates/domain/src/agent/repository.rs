@@ -20,7 +20,7 @@ pub trait AgentRepository: Send + Sync {
     async fn find_by_external_id(&self, external_id: &str) -> Result<Option<Agent>, RepositoryError>;
     /// Those of a workspace, oldest first by `created_at`, then id.
     async fn list(&self, workspace: WorkspaceId, after: Option<Cursor>, limit: Limit) -> Result<Page<Agent>, RepositoryError>;
-    /// How many active owners a workspace has.
+    /// How many active owners a workspace has; in a unit of work they stay so until it ends.
     async fn count_owners(&self, workspace: WorkspaceId) -> Result<u64, RepositoryError>;
     /// Whether the server has any agent.
     async fn any(&self) -> Result<bool, RepositoryError>;

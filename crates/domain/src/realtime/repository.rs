@@ -1,5 +1,5 @@
 use crate::clock::Timestamp;
-use crate::id::{AgentId, ConversationId, KeyHash, LoginId, VisitorId};
+use crate::id::{AgentId, ConversationId, KeyHash, LoginId, VisitorId, WorkspaceId};
 use crate::store::RepositoryError;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,8 @@ pub enum TicketHolder {
     },
     /// A visitor.
     Visitor {
+        /// Where.
+        workspace_id: WorkspaceId,
         /// Who.
         visitor_id: VisitorId,
         /// Until when, if a host-site token was the proof.
@@ -37,9 +39,11 @@ pub enum TicketHolder {
     },
     /// The holder of a room key, for that room.
     Room {
+        /// Where.
+        workspace_id: WorkspaceId,
         /// Who.
         visitor_id: VisitorId,
-        /// Where.
+        /// Which room.
         conversation_id: ConversationId,
     },
 }

@@ -10,7 +10,7 @@ use parlor_domain::id::{AgentId, ApiKeyId, InvitationId, KeyHash, LoginId, Works
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QuerySelect, Select, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Set};
 
 /// The most keys that one answer has.
 const MOST: u64 = 100;
@@ -79,10 +79,12 @@ impl<C: Connection> AgentRepository for SeaOrmRepositories<C> {
     }
 
     async fn count_owners(&self, workspace: WorkspaceId) -> Result<u64, RepositoryError> {
+        // Locked, so that of two owners who leave at once the second counts without the first.
         let owners = of(workspace)
             .filter(agent::Column::Role.eq(Role::Owner.as_str()))
-            .filter(agent::Column::DeactivatedAt.is_null());
-        owners.count(&self.db).await.map_err(failure)
+            .filter(agent::Column::DeactivatedAt.is_null())
+            .order_by_asc(agent::Column::Id);
+        Ok(locked(owners).all(&self.db).await.map_err(failure)?.len() as u64)
     }
 
     async fn any(&self) -> Result<bool, RepositoryError> {

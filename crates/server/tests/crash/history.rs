@@ -59,7 +59,10 @@ impl Reader {
         assert_eq!(numbers(&theirs, "rev"), (1..=head).collect::<Vec<_>>(), "the customer's numbers");
 
         self.assert_counts(room, &public, all.len()).await;
-        let read = self.http.post(format!("{}/api/admin/chat-rooms/{}/mark_as_read/", self.url, room.id)).bearer_auth(&self.token);
+        let read = self
+            .http
+            .post(format!("{}/api/admin/chat-rooms/{}/mark_as_read/", self.url, room.id))
+            .bearer_auth(&self.token);
         assert_eq!(read.json(&json!({"up_to_seq": head / 2})).send().await.unwrap().status(), 200);
         self.assert_counts(room, &public, all.len()).await;
     }
@@ -68,7 +71,10 @@ impl Reader {
         let row = self.get(&format!("/api/admin/chat-rooms/{}/", room.id)).await;
         let written_after = |kind: &str, mark: &Value| {
             let mark = mark.as_i64().unwrap();
-            public.iter().filter(|message| message["sender"]["kind"] == kind && message["seq"].as_i64().unwrap() > mark).count()
+            public
+                .iter()
+                .filter(|message| message["sender"]["kind"] == kind && message["seq"].as_i64().unwrap() > mark)
+                .count()
         };
         assert_eq!(row["head_seq"], public.len());
         assert_eq!(row["head_rev"], all);

@@ -59,7 +59,11 @@ async fn crash(name: &str, installation: Installation) {
     let acknowledged = shared.stop(senders).await;
 
     assert_senders_order(&acknowledged);
-    let reader = Reader { url: installation.url.clone(), token: shared.token.clone(), http: shared.http.clone() };
+    let reader = Reader {
+        url: installation.url.clone(),
+        token: shared.token.clone(),
+        http: shared.http.clone(),
+    };
     for (number, room) in shared.rooms.iter().enumerate() {
         let here: Vec<&Acknowledged> = acknowledged.iter().filter(|one| one.room == number).collect();
         reader.assert_whole(room, &here).await;
@@ -77,7 +81,12 @@ async fn prepare(installation: &Installation) -> (String, Vec<Room>) {
     installation.agent("mia@example.com", "agent");
     let http = reqwest::Client::new();
     let url = &installation.url;
-    let login = http.post(format!("{url}/api/admin/auth/login/")).json(&json!({"username": "mia@example.com", "password": PASSWORD})).send().await.unwrap();
+    let login = http
+        .post(format!("{url}/api/admin/auth/login/"))
+        .json(&json!({"username": "mia@example.com", "password": PASSWORD}))
+        .send()
+        .await
+        .unwrap();
     let token = text_of(&login.json::<Value>().await.unwrap()["access"]);
     let mut keys = Vec::new();
     for number in 0..ROOMS {
@@ -85,11 +94,19 @@ async fn prepare(installation: &Installation) -> (String, Vec<Room>) {
         let room = http.post(format!("{url}/api/public/chat-rooms/")).json(&room).send().await.unwrap();
         keys.push(text_of(&room.json::<Value>().await.unwrap()["id"]));
     }
-    let list = http.get(format!("{url}/api/admin/chat-rooms/?empty=true")).bearer_auth(&token).send().await.unwrap();
+    let list = http
+        .get(format!("{url}/api/admin/chat-rooms/?empty=true"))
+        .bearer_auth(&token)
+        .send()
+        .await
+        .unwrap();
     let list: Value = list.json().await.unwrap();
     let rows = list["results"].as_array().unwrap_or_else(|| panic!("{list}"));
     let id_of = |number: usize| {
-        let row = rows.iter().find(|row| row["subject"]["title"] == format!("Order {number}")).unwrap_or_else(|| panic!("{list}"));
+        let row = rows
+            .iter()
+            .find(|row| row["subject"]["title"] == format!("Order {number}"))
+            .unwrap_or_else(|| panic!("{list}"));
         text_of(&row["id"])
     };
     let rooms = keys.into_iter().enumerate().map(|(number, key)| Room { key, id: id_of(number) }).collect();

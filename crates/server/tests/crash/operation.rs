@@ -1,6 +1,6 @@
 //! What operators do: start, stop, command, and mistakes.
 
-use crate::process::{Installation, PASSWORD, finish};
+use crate::process::{Installation, PASSWORD, PATIENCE, SECRET, finish};
 use crate::senders::text_of;
 use crate::socket::Socket;
 use sea_orm::{ConnectionTrait, Database};
@@ -11,66 +11,91 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 async fn new_room(url: &str) -> String {
-    let answer = reqwest::Client::new().post(format!("{url}/api/public/chat-rooms/")).json(&json!({"customer_name": "Nadia"})).send().await.unwrap();
+    let answer = reqwest::Client::new()
+        .post(format!("{url}/api/public/chat-rooms/"))
+        .json(&json!({"customer_name": "Nadia"}))
+        .send()
+        .await
+        .unwrap();
     text_of(&answer.json::<Value>().await.unwrap()["id"])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_on_the_same_folder_is_refused() {
-    let installation = Installation::on_sqlite();
-    let _first = installation.start().await;
-    let mut second = installation.command(&["serve"]);
-    second.env("PARLOR_LISTEN", "127.0.0.1:0");
+    let first = Installation::on_sqlite();
+    let _first = first.start().await;
+    let mut second = Installation::on_sqlite().command(&["serve"]);
+    second.env("PARLOR_DATA_DIR", first.data.path());
     let reason = finish(second, "").expect_refusal();
-    assert!(reason.contains("another parlor runs on the data folder") && reason.contains("PARLOR_DATA_DIR"), "{reason}");
-    assert_eq!(reqwest::get(format!("{}/health/ready", installation.url)).await.unwrap().status(), 200, "the first one is not disturbed");
+    assert!(
+        reason.contains("another parlor runs on the data folder") && reason.contains("PARLOR_DATA_DIR"),
+        "{reason}"
+    );
+    assert!(first.run(&["healthcheck"], "").status.success(), "the first one is not disturbed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_taken_port_is_refused_with_advice() {
-    let installation = Installation::on_sqlite();
-    let _first = installation.start().await;
-    let mut second = installation.command(&["serve"]);
-    let other_folder = tempfile::tempdir().unwrap();
-    second.env("PARLOR_DATA_DIR", other_folder.path());
-    let reason = finish(second, "").expect_refusal();
+    let first = Installation::on_sqlite();
+    let _first = first.start().await;
+    let second = Installation::on_sqlite();
+    let mut command = second.command(&["serve"]);
+    command.env("PARLOR_LISTEN", first.address());
+    let reason = finish(command, "").expect_refusal();
     assert!(reason.contains("cannot listen on") && reason.contains("PARLOR_LISTEN"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn short_commands_work_beside_a_running_server() {
-    for installation in [Installation::on_sqlite(), Installation::on_postgres().await] {
-        let url = &installation.url;
-        let _server = installation.start().await;
-        let agent = installation.agent("mia@example.com", "admin");
-        assert_eq!((agent["email"].as_str(), agent["role"].as_str()), (Some("mia@example.com"), Some("admin")));
+async fn short_commands_work_beside_a_running_server_on_sqlite() {
+    short_commands(Installation::on_sqlite()).await;
+}
 
-        let http = reqwest::Client::new();
-        let login = http.post(format!("{url}/api/admin/auth/login/")).json(&json!({"username": "mia@example.com", "password": PASSWORD})).send().await.unwrap();
-        assert_eq!(login.status(), 200, "the server knows the new agent and its password");
-        let token = installation.run(&["token", "mia@example.com"], "").expect_success();
-        let me = http.get(format!("{url}/api/admin/auth/me/")).bearer_auth(token.trim()).send().await.unwrap();
-        assert_eq!(me.status(), 200);
+#[tokio::test(flavor = "multi_thread")]
+async fn short_commands_work_beside_a_running_server_on_postgres() {
+    short_commands(Installation::on_postgres().await).await;
+}
 
-        let made: Value = serde_json::from_str(&installation.run(&["workspace", "create", "Second shop"], "").expect_success()).unwrap();
-        let room = http.post(format!("{url}/api/public/chat-rooms/")).json(&json!({"channel": made["channel_id"]})).send().await.unwrap();
-        assert_eq!(room.status(), 201, "the server knows the new workspace's channel");
-        let list: Value = serde_json::from_str(&installation.run(&["workspace", "list"], "").expect_success()).unwrap();
-        assert_eq!(list.as_array().unwrap().len(), 2);
+async fn short_commands(installation: Installation) {
+    let url = &installation.url;
+    let _server = installation.start().await;
+    let agent = installation.agent("mia@example.com", "admin");
+    assert_eq!((agent["email"].as_str(), agent["role"].as_str()), (Some("mia@example.com"), Some("admin")));
 
-        let config = installation.run(&["config"], "").expect_success();
-        assert!(config.contains("PARLOR_LISTEN") && config.contains(&url["http://".len()..]), "{config}");
-        assert!(!config.contains("b7d1094f"), "no secret is shown: {config}");
-        assert!(installation.run(&["healthcheck"], "").status.success());
+    let http = reqwest::Client::new();
+    let login = json!({"username": "mia@example.com", "password": PASSWORD});
+    let login = http.post(format!("{url}/api/admin/auth/login/")).json(&login).send().await.unwrap();
+    assert_eq!(login.status(), 200, "the server knows the new agent and its password");
+    let token = installation.run(&["token", "mia@example.com"], "").expect_success();
+    let me = http.get(format!("{url}/api/admin/auth/me/")).bearer_auth(token.trim()).send().await.unwrap();
+    assert_eq!(me.status(), 200);
+
+    let made: Value = serde_json::from_str(&installation.run(&["workspace", "create", "Second shop"], "").expect_success()).unwrap();
+    let list: Value = serde_json::from_str(&installation.run(&["workspace", "list"], "").expect_success()).unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    // A server remembers the channels for some seconds.
+    let begun = Instant::now();
+    let room = json!({"channel": made["channel_id"]});
+    while http.post(format!("{url}/api/public/chat-rooms/")).json(&room).send().await.unwrap().status() != 201 {
+        assert!(begun.elapsed() < PATIENCE, "the server does not learn of the new workspace");
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+
+    let config = installation.run(&["config"], "").expect_success();
+    assert!(config.contains("PARLOR_LISTEN") && config.contains(installation.address()), "{config}");
+    assert!(!config.contains(SECRET), "{config}");
+    assert!(installation.run(&["healthcheck"], "").status.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_of_a_newer_version_is_refused() {
     let installation = Installation::on_sqlite();
     installation.run(&["migrate"], "").expect_success();
-    let db = Database::connect(format!("sqlite://{}/parlor.db", installation.data.path().display())).await.unwrap();
-    db.execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_from_the_future', 0)").await.unwrap();
+    let db = Database::connect(format!("sqlite://{}/parlor.db", installation.data.path().display()))
+        .await
+        .unwrap();
+    db.execute_unprepared("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_from_the_future', 0)")
+        .await
+        .unwrap();
     db.close().await.unwrap();
     for command in [&["serve"][..], &["migrate"], &["token", "mia@example.com"]] {
         let reason = installation.run(command, "").expect_refusal();
@@ -91,15 +116,21 @@ async fn sigterm_tells_the_sockets_and_finishes_what_runs() {
     // A request that has begun and whose body is on its way.
     let body = json!({"message": "on its way", "client_id": "two"}).to_string();
     let (begin, rest) = body.split_at(10);
-    let mut running = TcpStream::connect(&installation.url["http://".len()..]).await.unwrap();
-    let head = format!("POST /api/public/chat-rooms/{room}/send_message/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{begin}", body.len());
+    let mut running = TcpStream::connect(installation.address()).await.unwrap();
+    let head = format!(
+        "POST /api/public/chat-rooms/{room}/send_message/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{begin}",
+        body.len()
+    );
     running.write_all(head.as_bytes()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
 
     let asked = Instant::now();
     server.terminate();
     let (frames, close) = socket.until_closed().await;
-    let closing = frames.iter().find(|frame| frame["event"] == "session:closing").unwrap_or_else(|| panic!("{frames:?}"));
+    let closing = frames
+        .iter()
+        .find(|frame| frame["event"] == "session:closing")
+        .unwrap_or_else(|| panic!("{frames:?}"));
     assert_eq!(closing["data"]["reconnect"], true);
     assert!((0..=10_000).contains(&closing["data"]["after_ms"].as_i64().unwrap()), "{closing}");
     assert_eq!(close.map(|frame| u16::from(frame.code)), Some(1001));
@@ -112,9 +143,16 @@ async fn sigterm_tells_the_sockets_and_finishes_what_runs() {
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
 
     let _again = installation.start().await;
-    let history = reqwest::get(format!("{}/api/public/chat-rooms/{room}/get_messages/", installation.url)).await.unwrap();
+    let history = reqwest::get(format!("{}/api/public/chat-rooms/{room}/get_messages/", installation.url))
+        .await
+        .unwrap();
     let history: Value = history.json().await.unwrap();
-    let client_ids: Vec<_> = history["results"].as_array().unwrap().iter().map(|message| message["client_id"].as_str().unwrap()).collect();
+    let client_ids: Vec<_> = history["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["client_id"].as_str().unwrap())
+        .collect();
     assert_eq!(client_ids, ["one", "two"]);
 }
 

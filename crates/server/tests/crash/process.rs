@@ -12,24 +12,36 @@ use tempfile::TempDir;
 /// Far more than anything here takes; what takes longer hangs.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-const SECRET: &str = "b7d1094f3ac58e62f07b41d9c8e3a6521f0d7b9e4c2a8635";
+/// The server's secret where it must be given.
+pub const SECRET: &str = "b7d1094f3ac58e62f07b41d9c8e3a6521f0d7b9e4c2a8635";
 
 /// What survives a process: folder, database, address.
 pub struct Installation {
     pub data: TempDir,
     pub url: String,
-    port: u16,
     postgres: Option<TestPostgres>,
 }
 
 impl Installation {
     pub fn on_sqlite() -> Self {
         let port = free_port();
-        Self { data: tempfile::tempdir().unwrap(), url: format!("http://127.0.0.1:{port}"), port, postgres: None }
+        Self {
+            data: tempfile::tempdir().unwrap(),
+            url: format!("http://127.0.0.1:{port}"),
+            postgres: None,
+        }
     }
 
     pub async fn on_postgres() -> Self {
-        Self { postgres: Some(TestPostgres::new().await), ..Self::on_sqlite() }
+        Self {
+            postgres: Some(TestPostgres::new().await),
+            ..Self::on_sqlite()
+        }
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> &str {
+        &self.url["http://".len()..]
     }
 
     /// `parlor` with these arguments, and nothing of the settings of whoever runs the tests.
@@ -38,7 +50,10 @@ impl Installation {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PARLOR_")) {
             command.env_remove(name);
         }
-        command.args(arguments).env("PARLOR_DATA_DIR", self.data.path()).env("PARLOR_LISTEN", format!("127.0.0.1:{}", self.port));
+        command
+            .args(arguments)
+            .env("PARLOR_DATA_DIR", self.data.path())
+            .env("PARLOR_LISTEN", self.address());
         command.env("PARLOR_LIMITS", "off").env("PARLOR_LOG", "warn");
         if let Some(postgres) = &self.postgres {
             command.env("PARLOR_DATABASE_URL", postgres.url()).env("PARLOR_SECRET_KEY", SECRET);
@@ -85,7 +100,11 @@ pub fn finish(mut command: Command, input: &str) -> Ended {
     // It may end without reading.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     let output = child.wait_with_output().unwrap();
-    Ended { status: output.status, stdout: String::from_utf8(output.stdout).unwrap(), stderr: String::from_utf8(output.stderr).unwrap() }
+    Ended {
+        status: output.status,
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
 }
 
 /// What a short command said.

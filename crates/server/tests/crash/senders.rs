@@ -3,8 +3,8 @@
 use crate::socket::{Gone, Socket};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -67,7 +67,15 @@ impl Shared {
     pub fn new(url: &str, rooms: Vec<Room>, token: String) -> Arc<Self> {
         let http = reqwest::Client::builder().timeout(crate::process::PATIENCE).build().unwrap();
         let (count, stopping, acknowledged) = (AtomicUsize::new(0), AtomicBool::new(false), Mutex::new(Vec::new()));
-        Arc::new(Self { url: url.to_owned(), rooms, token, http, count, stopping, acknowledged })
+        Arc::new(Self {
+            url: url.to_owned(),
+            rooms,
+            token,
+            http,
+            count,
+            stopping,
+            acknowledged,
+        })
     }
 
     /// Starts so many senders. A sender that gets a refusal panics.
@@ -76,7 +84,16 @@ impl Shared {
         for number in 0..senders {
             // Each room has each kind of sender.
             let (door, room) = (DOORS[number % DOORS.len()], number / DOORS.len() % self.rooms.len());
-            tasks.spawn(Sender { number, room, door, shared: self.clone(), socket: None }.run());
+            tasks.spawn(
+                Sender {
+                    number,
+                    room,
+                    door,
+                    shared: self.clone(),
+                    socket: None,
+                }
+                .run(),
+            );
         }
         tasks
     }
@@ -98,7 +115,16 @@ impl Shared {
     /// How long after a moment the first try that began later was answered.
     pub async fn first_answer_after(&self, moment: Instant) -> Duration {
         loop {
-            let first = self.acknowledged.lock().unwrap().iter().rev().take_while(|one| one.answered > moment).filter(|one| one.asked >= moment).last().cloned();
+            let first = self
+                .acknowledged
+                .lock()
+                .unwrap()
+                .iter()
+                .rev()
+                .take_while(|one| one.answered > moment)
+                .filter(|one| one.asked >= moment)
+                .last()
+                .cloned();
             match first {
                 Some(first) => return first.answered - moment,
                 None => tokio::time::sleep(Duration::from_millis(1)).await,
@@ -138,7 +164,15 @@ impl Sender {
             let asked = Instant::now();
             if let Some((id, seq)) = self.try_once(client_id).await {
                 let private = matches!(self.door, Door::AgentCall { private: true } | Door::AgentSocket { private: true });
-                return Acknowledged { room: self.room, client_id: client_id.to_owned(), private, id, seq, asked, answered: Instant::now() };
+                return Acknowledged {
+                    room: self.room,
+                    client_id: client_id.to_owned(),
+                    private,
+                    id,
+                    seq,
+                    asked,
+                    answered: Instant::now(),
+                };
             }
             tokio::time::sleep(PAUSE).await;
         }
@@ -159,11 +193,19 @@ impl Sender {
             }
             Door::RoomSocket => {
                 let (path, id) = (format!("/ws/chat/{}/", room.key), room.key.clone());
-                self.ask(&path, json!({"conversation_id": id, "message": {"client_id": client_id, "type": "text", "text": text}})).await
+                self.ask(
+                    &path,
+                    json!({"conversation_id": id, "message": {"client_id": client_id, "type": "text", "text": text}}),
+                )
+                .await
             }
             Door::AgentSocket { private } => {
                 let (path, id) = (format!("/ws/admin/chat/?token={}", self.shared.token), room.id.clone());
-                self.ask(&path, json!({"conversation_id": id, "message": {"client_id": client_id, "type": "text", "text": text, "private": private}})).await
+                self.ask(
+                    &path,
+                    json!({"conversation_id": id, "message": {"client_id": client_id, "type": "text", "text": text, "private": private}}),
+                )
+                .await
             }
         }
     }

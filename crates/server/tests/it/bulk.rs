@@ -77,7 +77,10 @@ async fn write_and_read(mut stream: Stream, room: String, number: usize, stored:
             seen.take(&frame);
         };
         assert_eq!((&reply["ok"], &reply["data"]["duplicate"]), (&json!(true), &json!(false)), "{reply}");
-        stored.lock().unwrap().push((reply["data"]["message_id"].as_str().unwrap().to_owned(), reply["data"]["seq"].as_i64().unwrap()));
+        stored
+            .lock()
+            .unwrap()
+            .push((reply["data"]["message_id"].as_str().unwrap().to_owned(), reply["data"]["seq"].as_i64().unwrap()));
     }
     seen.until((MESSAGES + EDITS) as i64, &mut stream).await;
 }

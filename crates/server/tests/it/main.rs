@@ -11,6 +11,7 @@
 
 #[macro_use]
 mod app;
+mod access;
 mod admin_rooms;
 mod basics;
 mod bulk;
@@ -18,5 +19,6 @@ mod chats;
 mod login;
 mod management;
 mod rooms;
+mod documents;
 mod schema;
 mod wrong_bodies;

@@ -27,6 +27,7 @@ fn an_invitation(workspace: WorkspaceId, agent: Option<AgentId>, expires_at: Tim
 
 fn a_ticket(fixture: &Fixture, expires_at: Timestamp) -> Ticket {
     let holder = TicketHolder::Visitor {
+        workspace_id: fixture.workspace.id,
         visitor_id: fixture.visitor.id,
         expires_at: None,
     };

@@ -139,12 +139,21 @@ pub async fn what_proves_and_what_is_remembered_is_read_back(harness: &Harness) 
             auth_version,
             expires_at,
         },
-        TicketHolder::Visitor { visitor_id, expires_at: None },
         TicketHolder::Visitor {
+            workspace_id: workspace.id,
+            visitor_id,
+            expires_at: None,
+        },
+        TicketHolder::Visitor {
+            workspace_id: workspace.id,
             visitor_id,
             expires_at: Some(expires_at),
         },
-        TicketHolder::Room { visitor_id, conversation_id },
+        TicketHolder::Room {
+            workspace_id: workspace.id,
+            visitor_id,
+            conversation_id,
+        },
     ]
     .map(|holder| {
         let origin = matches!(holder, TicketHolder::Room { .. }).then(|| "https://shop.example.com".to_owned());

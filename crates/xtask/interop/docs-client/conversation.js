@@ -70,10 +70,13 @@ await step("a reply arrives, counts as unread, and is read", async () => {
   assert.equal(chat.state.unread, 0);
 });
 
-await step("an agent's read mark and typing are seen", async () => {
-  await agent.markRead(conversation, 1);
-  await until(() => chat.state.messages[0].is_read, "the first message is read");
+await step("who answers has read; and an agent's mark shows without an answer", async () => {
+  assert(chat.state.messages[0].is_read);
   chat.typing();
+  chat.send("Good.");
+  await until(() => chat.state.messages.length === 3 && settled(chat), "it was sent");
+  await agent.markRead(conversation, 3);
+  await until(() => chat.state.messages[2].is_read, "it was read");
 });
 
 await step("what happened during a break is caught up, each thing once and in its last form", async () => {
@@ -87,8 +90,8 @@ await step("what happened during a break is caught up, each thing once and in it
   await agent.edit(conversation, reply.id, "It is still there.");
   await agent.resolve(conversation);
   network.up = true;
-  await until(() => chat.state.messages.length === 4 && settled(chat), "all is there");
-  assert.deepEqual(texts(chat.state), ["Is the blue one still there?", "It is still there.", "Shall I keep it?", "Hello? Are you there?"]);
+  await until(() => chat.state.messages.length === 5 && settled(chat), "all is there");
+  assert.deepEqual(texts(chat.state), ["Is the blue one still there?", "It is still there.", "Good.", "Shall I keep it?", "Hello? Are you there?"]);
   await until(() => chat.state.status === "open", "the visitor's message reopened it");
 });
 
@@ -96,7 +99,7 @@ await step("a message whose reply was lost is stored once", async () => {
   network.cutAfterSending = "Yes, please";
   chat.send("Yes, please");
   chat.send("And thank you");
-  await until(() => chat.state.messages.length === 6 && settled(chat), "both are there");
+  await until(() => chat.state.messages.length === 7 && settled(chat), "both are there");
   assert.equal(network.cutAfterSending, null, "the connection was cut");
   assert.deepEqual(texts(chat.state).slice(-2), ["Yes, please", "And thank you"]);
 });
@@ -119,7 +122,7 @@ await step("more than a resume sends again is loaded anew", async () => {
   await agent.reply(conversation, "The end");
   await until(() => chat.state.messages.at(-1)?.text === "The end", "and what comes after it");
   while (await chat.loadOlder());
-  assert.deepEqual(chat.state.messages.map(({ seq }) => seq), Array.from({ length: 517 }, (_, place) => place + 1), "no place is empty or doubled");
+  assert.deepEqual(chat.state.messages.map(({ seq }) => seq), Array.from({ length: 518 }, (_, place) => place + 1), "no place is empty or doubled");
 });
 
 await step("what the visitor sees is what is stored", async () => {

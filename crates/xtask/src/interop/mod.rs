@@ -1,12 +1,14 @@
 //! `cargo xtask interop`: clients that nobody of this project wrote, against the real binary. Node and Python tools are brought along,
 //! into `target/interop`.
 
+mod documentation;
 mod http;
 mod node;
 mod parlor;
 mod python;
 mod schemathesis;
 mod typescript;
+mod workshop;
 
 use crate::{
     process::{cargo, run as run_command, target_directory},
@@ -35,9 +37,12 @@ pub fn run(arguments: &[String]) -> Result<()> {
     run_command(cargo().args(["build", "--workspace", "--locked"]))?;
     let python = Python::provide(&folder)?;
     let node = Node::provide(&python)?;
-    let parlor = Parlor::start(&target.join("debug/parlor"), &folder)?;
+    let binary = target.join("debug/parlor");
+    let parlor = Parlor::start(&binary, &folder)?;
 
     let mut report = Report::default();
+    report.step("the README's first conversation", || documentation::follow_the_readme(&node, &parlor, &binary, &folder));
+    report.step("samples of the frontend guide", || documentation::try_the_samples(&node, &parlor, &folder));
     report.step("TypeScript client", || typescript::converse(&node, &parlor, &folder));
     report.step("AsyncAPI document", || typescript::check_asyncapi(&node, &parlor, &folder));
     report.step("schemathesis as a visitor", || {

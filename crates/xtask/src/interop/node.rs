@@ -37,6 +37,12 @@ impl Node {
         Ok(command)
     }
 
+    /// Where `node` itself stands.
+    pub fn program(&self) -> Result<PathBuf> {
+        let place = capture(self.command("node")?.args(["--print", "process.execPath"]))?;
+        Ok(PathBuf::from(place.trim()))
+    }
+
     fn path(&self, folder: PathBuf) -> Result<OsString> {
         let path = env::var_os("PATH").unwrap_or_default();
         Ok(env::join_paths([folder].into_iter().chain(env::split_paths(&path)))?)

@@ -19,6 +19,7 @@ pub const PASSWORD: &str = "correct-horse-battery-staple";
 
 pub struct Parlor {
     address: String,
+    data: PathBuf,
     log: PathBuf,
     _keeper: Keeper,
 }
@@ -40,15 +41,30 @@ impl Parlor {
                 .env("PARLOR_LIMITS", "off");
             shell.stdout(output).stderr(errors);
         })?;
-        let mut parlor = Self { address, log, _keeper: keeper };
+        let mut parlor = Self {
+            address,
+            data,
+            log,
+            _keeper: keeper,
+        };
         parlor.wait_until_ready()?;
-        parlor.make_owner(binary, &data)?;
+        parlor.make_owner(binary)?;
         println!("Parlor: {} with an owner {OWNER}", parlor.url());
         Ok(parlor)
     }
 
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     pub fn log(&self) -> &Path {
@@ -107,11 +123,11 @@ impl Parlor {
         Ok(())
     }
 
-    fn make_owner(&self, binary: &Path, data: &Path) -> Result<()> {
+    fn make_owner(&self, binary: &Path) -> Result<()> {
         let mut command = Command::new(binary);
         clean(&mut command).args(["agent", "create", "--email", OWNER, "--role", "owner", "--password-stdin"]);
         let mut child = command
-            .env("PARLOR_DATA_DIR", data)
+            .env("PARLOR_DATA_DIR", &self.data)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -130,7 +146,7 @@ impl Parlor {
 }
 
 /// Without the settings of whoever runs this: a database or a channel of theirs must not be met.
-fn clean(command: &mut Command) -> &mut Command {
+pub fn clean(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("PARLOR_")) {
             command.env_remove(name);

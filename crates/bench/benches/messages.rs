@@ -1,0 +1,45 @@
+//! A message as JSON: what every answer and every event does once.
+#![allow(clippy::unwrap_used, reason = "a benchmark")]
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use parlor_api::families::shared::MessageResponse;
+use parlor_domain::conversation::{Audience, Conversation};
+use parlor_domain::message::Message;
+use parlor_testkit::Fixture;
+use parlor_testkit::build::{by_visitor, say};
+use std::hint::black_box;
+
+fn history(count: usize) -> (Conversation, Vec<Message>) {
+    let mut conversation = Fixture::new().conversation;
+    let sender = by_visitor(&conversation);
+    let messages = (0..count)
+        .map(|_| say(&mut conversation, sender.clone(), "Is the blue one still available in size M?"))
+        .collect();
+    (conversation, messages)
+}
+
+fn messages(criterion: &mut Criterion) {
+    let (conversation, page) = history(50);
+    let message = page.first().unwrap();
+    let mut group = criterion.benchmark_group("message");
+    for (name, audience) in [("for the customer", Audience::Public), ("for agents", Audience::Staff)] {
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(format!("one {name}"), |bencher| {
+            bencher.iter(|| serde_json::to_vec(&MessageResponse::new(black_box(message), &conversation, audience)).unwrap());
+        });
+        group.throughput(Throughput::Elements(page.len() as u64));
+        group.bench_function(format!("a page of 50 {name}"), |bencher| {
+            bencher.iter(|| {
+                let page: Vec<_> = black_box(&page)
+                    .iter()
+                    .map(|message| MessageResponse::new(message, &conversation, audience))
+                    .collect();
+                serde_json::to_vec(&page).unwrap()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, messages);
+criterion_main!(benches);

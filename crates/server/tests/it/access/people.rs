@@ -1,0 +1,276 @@
+//! Who calls, and what they call about.
+
+use crate::app::{TestApp, host_token, host_token_with};
+use parlor_domain::agent::{ApiScope, NewAgent, Role};
+use parlor_domain::channel::{ChannelKind, IdentityRule, NewChannel};
+use parlor_domain::id::WorkspaceId;
+use parlor_domain::text::{Email, Line, Name};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+pub const PASSWORD: &str = "correct horse battery";
+/// An agent with a password, for whoever logs in.
+pub const DOOR: &str = "door@example.com";
+
+/// The columns of the tables, in their order:
+///
+/// | | |
+/// | --- | --- |
+/// | `n` | nobody |
+/// | `t` | nobody, with an owner's access token in the query, where only sockets read it |
+/// | `s` | a stranger: a visitor without a conversation |
+/// | `v` | the visitor itself, key as Bearer |
+/// | `q` | the visitor itself, key as `visitor_id` in query and body |
+/// | `o` | another visitor, with a conversation of its own |
+/// | `r` | the holder of the room key, which stands in the path if the path takes one, and as Bearer everywhere |
+/// | `S` `a` `A` `O` | seller, agent, admin, owner of the workspace |
+/// | `h` | an agent of the workspace with a token of the host site |
+/// | `f` | the owner of another workspace |
+/// | `R` `W` `K` | API keys with the scopes read, write, admin |
+/// | `D` | an agent that was deactivated |
+/// | `L` | a login that was ended |
+/// | `X` | an access token that ran out |
+/// | `U` | a refresh token in place of an access token |
+/// | `J` | a token that another host site signed |
+/// | `H` | a customer with a token of the host site, who is another visitor |
+pub const CALLERS: &str = "nt svqo r SaAOh f RWK DLXUJ H";
+
+/// The callers of a table, each a letter.
+pub fn callers() -> impl Iterator<Item = char> {
+    CALLERS.chars().filter(|letter| *letter != ' ')
+}
+
+/// What must not move from cell to cell: people without rights any more, and workspaces.
+pub struct World<'a> {
+    pub app: &'a TestApp,
+    home: WorkspaceId,
+    away: WorkspaceId,
+    deactivated: String,
+    expired: String,
+    counter: AtomicU32,
+}
+
+/// What calls are about. All of it belongs to one visitor of the first workspace.
+pub struct Targets {
+    pub visitor_key: String,
+    pub visitor_id: String,
+    pub room_key: String,
+    pub conversation_id: String,
+    pub session_id: String,
+    pub message_id: String,
+    pub text: String,
+    pub agent_id: String,
+    pub agent_email: String,
+    pub invitation: String,
+    pub refresh: String,
+    pub channel_id: String,
+    pub api_key_id: String,
+    pub identity: String,
+    pub number: u32,
+}
+
+impl<'a> World<'a> {
+    pub async fn new(app: &'a TestApp) -> Self {
+        let home = app.state().workspaces.list().await.unwrap()[0].id;
+        let away = app.state().workspaces.create(Name::parse("away").unwrap()).await.unwrap().0.id;
+        let mut world = Self { app, home, away, deactivated: String::new(), expired: String::new(), counter: AtomicU32::new(0) };
+        app.agent(DOOR, Role::Agent).await;
+        world.expired = world.staff(home, Role::Owner).await.0;
+        app.clock.advance(Duration::from_secs(17 * 60));
+        let (owner, _) = world.staff(home, Role::Owner).await;
+        let (token, id) = world.staff(home, Role::Owner).await;
+        app.delete(&format!("/api/admin/agents/{id}/")).bearer(&owner).send().await.expect(204);
+        world.deactivated = token;
+        world.new_agent(home, Role::Agent, Some("staff-1")).await;
+        world
+    }
+
+    /// A number that nothing else has.
+    pub fn number(&self) -> u32 {
+        self.counter.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn new_agent(&self, workspace: WorkspaceId, role: Role, external_id: Option<&str>) -> parlor_domain::agent::Agent {
+        let number = self.number();
+        let new = NewAgent {
+            email: Email::parse(&format!("agent{number}@example.com")).unwrap(),
+            name: Name::parse("Omar").unwrap(),
+            role,
+            username: None,
+            external_id: external_id.map(|id| Line::parse(id).unwrap()),
+            password: None,
+        };
+        self.app.state().agents.create(workspace, None, new).await.unwrap()
+    }
+
+    /// A new agent: `(access token, id)`.
+    pub async fn staff(&self, workspace: WorkspaceId, role: Role) -> (String, String) {
+        let agent = self.new_agent(workspace, role, None).await;
+        let id = agent.id.to_string();
+        (self.app.state().auth.begin(agent).await.unwrap().access, id)
+    }
+
+    async fn api_key(&self, scope: ApiScope) -> String {
+        self.app.state().agents.create_api_key(self.home, Name::parse("Orders").unwrap(), scope).await.unwrap().1
+    }
+
+    /// What a caller sends as Bearer, or for `t` and `q` in the query.
+    pub async fn credential(&self, caller: char, targets: &Targets) -> Option<String> {
+        Some(match caller {
+            'n' => return None,
+            's' => self.app.visitor().await,
+            'v' | 'q' => targets.visitor_key.clone(),
+            'o' => {
+                let (room, visitor) = self.app.room().await;
+                self.app.say(&room, "Mine").await;
+                visitor
+            }
+            'r' => targets.room_key.clone(),
+            'S' => self.staff(self.home, Role::Seller).await.0,
+            'a' => self.staff(self.home, Role::Agent).await.0,
+            'A' => self.staff(self.home, Role::Admin).await.0,
+            'O' | 't' => self.staff(self.home, Role::Owner).await.0,
+            'h' => host_token(json!({"sub": "staff-1"})),
+            'f' => self.staff(self.away, Role::Owner).await.0,
+            'R' => self.api_key(ApiScope::Read).await,
+            'W' => self.api_key(ApiScope::Write).await,
+            'K' => self.api_key(ApiScope::Admin).await,
+            'D' => self.deactivated.clone(),
+            'L' => {
+                let (token, _) = self.staff(self.home, Role::Owner).await;
+                self.app.post("/api/admin/auth/logout/").bearer(&token).send().await.expect(204);
+                token
+            }
+            'X' => self.expired.clone(),
+            'U' => {
+                let agent = self.new_agent(self.home, Role::Owner, None).await;
+                self.app.state().auth.begin(agent).await.unwrap().refresh
+            }
+            'J' => host_token_with("another host site's secret of many bytes", json!({"sub": "staff-1"})),
+            'H' => host_token(json!({"sub": "customer-1"})),
+            other => panic!("no such caller: {other}"),
+        })
+    }
+
+    /// Things that nobody has touched.
+    pub async fn targets(&self) -> Targets {
+        let app = self.app;
+        let number = self.number();
+        let text = format!("Is number {number} still available?");
+        let visitor_key = app.visitor().await;
+        let session = app.post("/api/chats/sessions/").json(json!({"visitor_id": visitor_key})).send().await.expect(201);
+        let field = |name: &str| session["data"][name].as_str().unwrap().to_owned();
+        let (session_id, room_key) = (field("id"), field("conversation_id"));
+        let message = app.say(&room_key, &text).await;
+        let visitor_id = message["sender"]["id"].as_str().unwrap().to_owned();
+        let agent = self.new_agent(self.home, Role::Agent, None).await;
+        let (agent_id, agent_email) = (agent.id.to_string(), agent.email.as_str().to_owned());
+        let invitation = app.state().auth.invite(&agent).await.unwrap();
+        let new = NewChannel { kind: ChannelKind::Web, name: Name::parse("Shop").unwrap(), origins: Vec::new(), identity: IdentityRule::Optional };
+        let channel = app.state().channels.create(self.home, new).await.unwrap();
+        let (api_key, _) = app.state().agents.create_api_key(self.home, Name::parse("Orders").unwrap(), ApiScope::Read).await.unwrap();
+        Targets {
+            conversation_id: app.conversation_id(&room_key).await,
+            visitor_key,
+            visitor_id,
+            room_key,
+            session_id,
+            message_id: message["id"].as_str().unwrap().to_owned(),
+            text,
+            agent_id,
+            agent_email,
+            invitation,
+            refresh: app.state().auth.begin(agent).await.unwrap().refresh,
+            channel_id: channel.id.to_string(),
+            api_key_id: api_key.id.to_string(),
+            identity: host_token(json!({"sub": format!("customer-{number}-{}", channel.id)})),
+            number,
+        }
+    }
+}
+
+impl Targets {
+    /// Writes what a caller can know into a path, a query or a body. The visitor itself knows its keys, the holder of a room key
+    /// that one; everybody else can only have met the internal ids.
+    pub fn fill(&self, text: &str, caller: char) -> String {
+        let itself = matches!(caller, 'v' | 'q');
+        let visitor = if itself { &self.visitor_key } else { &self.visitor_id };
+        let room = if itself || caller == 'r' { &self.room_key } else { &self.conversation_id };
+        [
+            ("{visitor}", visitor.as_str()),
+            ("{room}", room),
+            ("{conversation}", &self.conversation_id),
+            ("{person}", &self.visitor_id),
+            ("{session}", &self.session_id),
+            ("{message_id}", &self.message_id),
+            ("{agent}", &self.agent_id),
+            ("{email}", &self.agent_email),
+            ("{invitation}", &self.invitation),
+            ("{refresh}", &self.refresh),
+            ("{channel}", &self.channel_id),
+            ("{key}", &self.api_key_id),
+            ("{identity}", &self.identity),
+            ("{door}", DOOR),
+            ("{password}", PASSWORD),
+            ("{n}", &self.number.to_string()),
+            ("{audience}", "widget.json"),
+        ]
+        .iter()
+        .fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    }
+
+    /// The same with ids of nothing.
+    pub fn fill_unknown(text: &str, id: &str) -> String {
+        ["{visitor}", "{room}", "{conversation}", "{person}", "{message_id}", "{agent}", "{channel}", "{key}"].iter().fold(text.to_owned(), |text, name| text.replace(name, id))
+    }
+
+    /// What nobody else may learn.
+    pub fn secrets(&self) -> [&str; 7] {
+        [&self.visitor_key, &self.visitor_id, &self.room_key, &self.conversation_id, &self.message_id, &self.text, &self.agent_email]
+    }
+}
+
+/// The document's path with names for its `{id}`.
+pub fn named(path: &str) -> String {
+    let name = match path.split('/').nth(3).unwrap_or_default() {
+        _ if path.starts_with("/api/public/") => "{room}",
+        "visitors" if path.starts_with("/api/chats/") => "{visitor}",
+        "sessions" => "{session}",
+        "chat-rooms" => "{conversation}",
+        "visitors" => "{person}",
+        "agents" => "{agent}",
+        "channels" => "{channel}",
+        "api-keys" => "{key}",
+        _ => "{id}",
+    };
+    path.replace("{id}", name)
+}
+
+/// An operation of the published document.
+#[derive(Clone)]
+pub struct Operation {
+    pub id: String,
+    pub method: reqwest::Method,
+    pub path: String,
+    pub item: Value,
+}
+
+/// All operations of the published document.
+pub fn operations() -> Vec<Operation> {
+    let document = document();
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(id) = operation["operationId"].as_str() else { continue };
+            let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            all.push(Operation { id: id.to_owned(), method, path: named(path), item: operation.clone() });
+        }
+    }
+    all
+}
+
+/// The published document.
+pub fn document() -> Value {
+    serde_json::to_value(parlor_api::app::openapi_document()).unwrap()
+}

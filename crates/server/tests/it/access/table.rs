@@ -1,0 +1,106 @@
+//! What each caller gets at each endpoint: http.md, section 3, written out.
+
+/// A line of the table.
+pub struct Row {
+    /// The operation, by its id in the OpenAPI document.
+    pub operation: &'static str,
+    /// The query, without its question mark.
+    pub query: &'static str,
+    /// The body; none if empty.
+    pub body: &'static str,
+    /// An answer for each of [`super::people::CALLERS`]: `2` 200, `c` 201, `-` 204, `0` 400, `1` 401, `3` 403, `4` 404, `9` 409.
+    pub cells: &'static str,
+}
+
+const fn row(operation: &'static str, query: &'static str, body: &'static str, cells: &'static str) -> Row {
+    Row { operation, query, body, cells }
+}
+
+/// The table.
+#[rustfmt::skip]
+pub const ROWS: &[Row] = &[
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
+    row("create_visitor", "", r#"{"name":"Nadia"}"#,                                                "cc cccc c ccccc c ccc ccccc c"),
+    row("list_visitor_profiles", "", "",                                                            "11 1111 1 32222 2 222 11111 3"),
+    row("get_visitor_profile", "", "",                                                              "44 4224 4 32222 4 222 11111 4"),
+    row("edit_visitor_profile", "", r#"{"name":"Nadia"}"#,                                          "44 4224 4 32222 4 322 11111 4"),
+    row("validate_visitor", "", "",                                                                 "44 4224 4 44444 4 444 44444 4"),
+    row("identify_visitor", "", r#"{"token":"{identity}"}"#,                                        "44 4224 4 44444 4 444 44444 4"),
+    row("create_session", "", r#"{"metadata":{"page":"/cart"}}"#,                                   "00 cccc 1 33333 3 333 11111 c"),
+    row("list_sessions", "visitor_id={visitor}", "",                                                "44 4224 4 32222 4 222 11111 4"),
+    row("get_session", "", "",                                                                      "11 3223 1 32222 4 222 11111 3"),
+    row("end_session", "", "{}",                                                                    "11 3223 1 32222 4 322 11111 3"),
+    row("list_chat_messages", "session_id={session}", "",                                           "11 3223 1 32222 4 222 11111 3"),
+
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
+    row("create_room", "", r#"{"customer_name":"Nadia","message":"Hello"}"#,                        "cc cccc 1 33333 3 333 11111 c"),
+    row("list_own_rooms", "", "",                                                                   "22 2222 1 33333 3 333 11111 2"),
+    row("get_own_room", "", "",                                                                     "44 4224 2 44444 4 444 44444 4"),
+    row("send_room_message", "", r#"{"message":"Hello"}"#,                                          "44 4cc4 c 44444 4 444 44444 4"),
+    row("get_room_messages", "", "",                                                                "44 4224 2 44444 4 444 44444 4"),
+    row("mark_room_as_read", "", "{}",                                                              "44 4224 2 44444 4 444 44444 4"),
+    row("delete_own_message", "", "",                                                               "44 4--4 - 44444 4 444 44444 4"),
+
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
+    row("log_in", "", r#"{"username":"{door}","password":"{password}"}"#,                           "22 2222 2 22222 2 222 22222 2"),
+    row("refresh_login", "", r#"{"refresh":"{refresh}"}"#,                                          "22 2222 2 22222 2 222 22222 2"),
+    row("log_out", "", "",                                                                          "11 1111 1 ----3 - 333 11111 3"),
+    row("log_out", "", r#"{"refresh":"{refresh}"}"#,                                                "-- ---- - ----- - --- ----- -"),
+    row("get_me", "", "",                                                                           "11 1111 1 22222 2 333 11111 3"),
+    row("edit_me", "", r#"{"settings":{"sound":true}}"#,                                            "11 1111 1 22222 2 333 11111 3"),
+    row("change_password", "", r#"{"old":"{password}","new":"{password}"}"#,                        "11 1111 1 00000 0 333 11111 3"),
+    row("set_up", "", r#"{"token":"{invitation}","email":"{email}","name":"Omar","password":"{password}"}"#, "22 2222 2 22222 2 222 22222 2"),
+
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
+    row("list_conversations", "", "",                                                               "11 1111 1 32222 2 222 11111 3"),
+    row("list_conversations", "deleted=true", "",                                                   "11 1111 1 33223 2 332 11111 3"),
+    row("get_conversation", "", "",                                                                 "11 1111 1 32222 4 222 11111 3"),
+    row("get_conversation", "deleted=true", "",                                                     "11 1111 1 33443 4 334 11111 3"),
+    row("delete_conversation", "", "",                                                              "11 1111 1 33--3 4 33- 11111 3"),
+    row("send_agent_message", "", r#"{"message":"Hello"}"#,                                         "11 1111 1 3cccc 4 3cc 11111 3"),
+    row("send_agent_message", "", r#"{"message":"Careful","private":true}"#,                        "11 1111 1 3cccc 4 3cc 11111 3"),
+    row("mark_conversation_read", "", "{}",                                                         "11 1111 1 32222 4 322 11111 3"),
+    row("assign_conversation", "", r#"{"assignee_id":null}"#,                                       "11 1111 1 32222 4 322 11111 3"),
+    row("assign_conversation", "", r#"{"assignee_id":"{agent}"}"#,                                  "11 1111 1 32222 4 322 11111 3"),
+    row("set_conversation_status", "", r#"{"status":"resolved"}"#,                                  "11 1111 1 32222 4 322 11111 3"),
+    row("flag_conversation", "", r#"{"flagged":true}"#,                                             "11 1111 1 32222 4 322 11111 3"),
+    row("label_conversation", "", r#"{"labels":["billing"]}"#,                                      "11 1111 1 32222 4 322 11111 3"),
+    row("hand_to_assistant", "", "",                                                                "11 1111 1 39999 4 399 11111 3"),
+    row("take_over_conversation", "", "",                                                           "11 1111 1 32222 4 322 11111 3"),
+    row("list_conversation_messages", "", "",                                                       "11 1111 1 32222 4 222 11111 3"),
+    // The message is the visitor's, so nobody's own.
+    row("edit_conversation_message", "", r#"{"message":"Hello"}"#,                                  "11 1111 1 33223 4 332 11111 3"),
+    row("delete_conversation_message", "", "",                                                      "11 1111 1 33--3 4 33- 11111 3"),
+    row("react_to_message", "", r#"{"emoji":"+"}"#,                                                 "11 1111 1 32222 4 322 11111 3"),
+
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
+    row("list_agents", "", "",                                                                      "11 1111 1 32222 2 222 11111 3"),
+    row("create_agent", "", r#"{"email":"new{n}@example.com","name":"Omar","role":"agent"}"#,       "11 1111 1 33cc3 c 33c 11111 3"),
+    row("create_agent", "", r#"{"email":"new{n}@example.com","name":"Olga","role":"owner"}"#,       "11 1111 1 333c3 c 333 11111 3"),
+    row("get_agent", "", "",                                                                        "11 1111 1 33223 4 332 11111 3"),
+    row("edit_agent", "", r#"{"name":"Omar"}"#,                                                     "11 1111 1 33223 4 332 11111 3"),
+    row("edit_agent", "", r#"{"role":"owner"}"#,                                                    "11 1111 1 33323 4 333 11111 3"),
+    row("deactivate_agent", "", "",                                                                 "11 1111 1 33--3 4 33- 11111 3"),
+    row("invite_agent", "", "",                                                                     "11 1111 1 33223 4 332 11111 3"),
+    row("list_channels", "", "",                                                                    "11 1111 1 32222 2 222 11111 3"),
+    row("create_channel", "", r#"{"kind":"web","name":"Shop"}"#,                                    "11 1111 1 33cc3 c 33c 11111 3"),
+    row("get_channel", "", "",                                                                      "11 1111 1 33223 4 332 11111 3"),
+    row("edit_channel", "", r#"{"name":"Shop"}"#,                                                   "11 1111 1 33223 4 332 11111 3"),
+    row("delete_channel", "", "",                                                                   "11 1111 1 33--3 4 33- 11111 3"),
+    row("list_workspace_visitors", "", "",                                                          "11 1111 1 32222 2 222 11111 3"),
+    row("get_workspace_visitor", "", "",                                                            "11 1111 1 32222 4 222 11111 3"),
+    row("edit_workspace_visitor", "", r#"{"name":"Nadia"}"#,                                        "11 1111 1 32222 4 322 11111 3"),
+    row("get_workspace", "", "",                                                                    "11 1111 1 33323 2 333 11111 3"),
+    row("edit_workspace", "", r#"{"name":"shop {n}"}"#,                                             "11 1111 1 33323 2 333 11111 3"),
+    row("list_api_keys", "", "",                                                                    "11 1111 1 33323 2 333 11111 3"),
+    row("create_api_key", "", r#"{"name":"Orders","scope":"read"}"#,                                "11 1111 1 333c3 c 333 11111 3"),
+    row("revoke_api_key", "", "",                                                                   "11 1111 1 333-3 4 333 11111 3"),
+
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
+    row("health_live", "", "",                                                                      "22 2222 2 22222 2 222 22222 2"),
+    row("health_ready", "", "",                                                                     "22 2222 2 22222 2 222 22222 2"),
+    row("openapi_json", "", "",                                                                     "22 2222 2 22222 2 222 22222 2"),
+    row("openapi_of_audience", "", "",                                                              "22 2222 2 22222 2 222 22222 2"),
+    // Not switched on, so not there; with its token it is tried beside the canaries.
+    row("metrics_text", "", "",                                                                     "44 4444 4 44444 4 444 44444 4"),
+];
