@@ -1,8 +1,9 @@
-//! A message as JSON: what every answer and every event does once.
+//! A message as JSON: what every answer does, and every event once for each audience.
 #![allow(clippy::unwrap_used, reason = "a benchmark")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use parlor_api::families::shared::MessageResponse;
+use parlor_api::ws::protocol::{ConversationBrief, Event, EventFrame, NewMessage};
 use parlor_domain::conversation::{Audience, Conversation};
 use parlor_domain::message::Message;
 use parlor_testkit::Fixture;
@@ -26,6 +27,22 @@ fn messages(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(1));
         group.bench_function(format!("one {name}"), |bencher| {
             bencher.iter(|| serde_json::to_vec(&MessageResponse::new(black_box(message), &conversation, audience)).unwrap());
+        });
+        group.bench_function(format!("an event {name}"), |bencher| {
+            bencher.iter(|| {
+                let told = NewMessage {
+                    message: MessageResponse::new(black_box(message), &conversation, audience),
+                    conversation: ConversationBrief::new(&conversation, audience),
+                };
+                let (conversation_id, rev, at) = (Some(conversation.id.0), Some(message.staff_rev), Some(message.created_at));
+                EventFrame {
+                    event: Event::NewMessage(Box::new(told)),
+                    conversation_id,
+                    rev,
+                    at,
+                }
+                .to_json()
+            });
         });
         group.throughput(Throughput::Elements(page.len() as u64));
         group.bench_function(format!("a page of 50 {name}"), |bencher| {

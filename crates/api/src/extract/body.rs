@@ -15,7 +15,7 @@ const MAX_DRAINED: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
-/// A JSON body that may be missing: then it is `T::default()`.
+/// A JSON body that may be missing or `null`: then it is `T::default()`.
 #[derive(Debug)]
 pub struct OptionalBody<T>(pub T);
 
@@ -45,7 +45,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
                 return Ok(Self(T::default()));
             }
             must_be_json(&request)?;
-            parse(&bytes).map(OptionalBody)
+            parse::<Option<T>>(&bytes).map(|body| Self(body.unwrap_or_default()))
         })
     }
 }
@@ -63,7 +63,10 @@ async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
         }
     }
     if total > MAX_BODY {
-        return Err(Problem::new(Code::TooLarge, format!("The body has more than {MAX_BODY} bytes; send less at once.")));
+        return Err(Problem::new(
+            Code::TooLarge,
+            format!("The body has more than {MAX_BODY} bytes; send less at once."),
+        ));
     }
     Ok(bytes)
 }
@@ -75,7 +78,10 @@ fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
     if named && (essence.eq_ignore_ascii_case("application/json") || (essence.starts_with("application/") && subtype.ends_with("+json"))) {
         return Ok(());
     }
-    Err(Problem::new(Code::UnsupportedMediaType, "Send the body as JSON with `Content-Type: application/json`."))
+    Err(Problem::new(
+        Code::UnsupportedMediaType,
+        "Send the body as JSON with `Content-Type: application/json`.",
+    ))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -98,13 +104,35 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// Names the field that is wrong. One that is missing has no place, its name stands in the message.
+/// Names the field that is wrong, and what it should be. What the client sent instead is not repeated: details are logged, and it may
+/// be a password or a message.
 fn place(path: String, detail: String) -> (String, String) {
-    match (detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')), path.as_str()) {
-        (Some(name), ".") => (name.to_owned(), "is required".to_owned()),
-        (Some(name), _) => (format!("{path}.{name}"), "is required".to_owned()),
-        (None, ".") => ("body".to_owned(), detail),
-        (None, _) => (path, detail),
+    let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let wrong = ["invalid type: ", "invalid value: ", "unknown variant "]
+        .iter()
+        .any(|kind| detail.starts_with(kind));
+    let (name, detail) = match (missing, detail.rsplit_once(", expected ")) {
+        (Some(name), _) => (Some(name.to_owned()), "is required".to_owned()),
+        (None, Some((_, wanted))) if wrong => (None, format!("must be {}", wanted_in_words(wanted))),
+        (None, _) => (None, detail),
+    };
+    let field = match (name, path.as_str()) {
+        (Some(name), ".") => name,
+        (Some(name), _) => format!("{path}.{name}"),
+        (None, ".") => "body".to_owned(),
+        (None, _) => path,
+    };
+    (field, detail)
+}
+
+fn wanted_in_words(wanted: &str) -> &str {
+    match wanted {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not too large",
+        "f32" | "f64" => "a number",
+        "a sequence" => "a list",
+        "a map" => "a JSON object",
+        other if other.starts_with("struct ") => "a JSON object",
+        other => other,
     }
 }
 
@@ -115,9 +143,20 @@ fn plain(cause: &serde_json::Error) -> String {
 }
 
 fn not_json(cause: &serde_json::Error) -> Problem {
-    let detail = format!("The body is not valid JSON: {} at line {}, column {}.", plain(cause), cause.line(), cause.column());
-    let errors = vec![FieldError { field: "body".to_owned(), detail: format!("is not valid JSON at line {}, column {}", cause.line(), cause.column()) }];
-    Problem { errors, ..Problem::new(Code::InvalidInput, detail) }
+    let detail = format!(
+        "The body is not valid JSON: {} at line {}, column {}.",
+        plain(cause),
+        cause.line(),
+        cause.column()
+    );
+    let errors = vec![FieldError {
+        field: "body".to_owned(),
+        detail: format!("is not valid JSON at line {}, column {}", cause.line(), cause.column()),
+    }];
+    Problem {
+        errors,
+        ..Problem::new(Code::InvalidInput, detail)
+    }
 }
 
 #[cfg(test)]
@@ -135,10 +174,21 @@ mod tests {
     fn what_is_wrong_is_named_by_field_or_position() {
         let wrong = parse::<Thing>(br#"{"name": "a", "inner": [1, "x"]}"#).unwrap_err();
         assert_eq!(wrong.errors.first().map(|e| e.field.as_str()), Some("inner[1]"));
+        for (body, detail) in [
+            (&br#"{"name": 4711}"#[..], "must be a string"),
+            (br#""secret""#, "must be a JSON object"),
+            (br#"{"name": "a", "inner": "secret"}"#, "must be a list"),
+        ] {
+            let errors = parse::<Thing>(body).unwrap_err().errors;
+            assert_eq!(errors.first().map(|e| e.detail.as_str()), Some(detail), "what was sent is not repeated");
+        }
         let cut = parse::<Thing>(br#"{"name": "a""#).unwrap_err();
         assert!(cut.detail.contains("line 1"), "{}", cut.detail);
         assert_eq!(parse::<Thing>(b"{}").unwrap_err().errors.first().map(|e| e.field.as_str()), Some("name"));
-        assert_eq!(parse::<Thing>(br#"["a", null]"#).unwrap_err().errors.first().map(|e| e.field.as_str()), Some("body"));
+        assert_eq!(
+            parse::<Thing>(br#"["a", null]"#).unwrap_err().errors.first().map(|e| e.field.as_str()),
+            Some("body")
+        );
         for bad in [&br#"{"name":"\ud800"}"#[..], b"{\"name\":\"\xff\"}", b"{} {}", b"", b"[", b"nul"] {
             assert_eq!(parse::<Thing>(bad).unwrap_err().code, Code::InvalidInput);
         }

@@ -3,8 +3,6 @@
 
 mod change;
 mod command;
-#[cfg(test)]
-mod command_tests;
 mod error;
 mod model;
 mod reader;

@@ -5,5 +5,5 @@ pub fn openapi() -> anyhow::Result<String> {
 
 /// The AsyncAPI document, pretty.
 pub fn asyncapi() -> anyhow::Result<String> {
-    Ok(serde_json::to_string_pretty(&parlor_api::ws::asyncapi_document())?)
+    Ok(parlor_api::ws::asyncapi_yaml().trim_end().to_owned())
 }

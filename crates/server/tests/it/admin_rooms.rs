@@ -226,7 +226,7 @@ on_both! {
         let customer = app.get(&format!("/api/public/chat-rooms/{room}/get_messages/")).send().await.expect(200);
         assert_eq!((&customer["results"][1]["text"], &customer["results"][1]["conversation_id"]), (&json!("It is."), &json!(room)));
         for (body, field) in [
-            (json!({"message": " "}), "message"), (json!({"message": "a\u{0}"}), "message"), (json!({"message": "x".repeat(10_001)}), "message"), (json!({}), "body"),
+            (json!({"message": " "}), "message"), (json!({"message": "a\u{0}"}), "message"), (json!({"message": "x".repeat(10_001)}), "message"), (json!({}), "message"),
             (json!({"message": "a", "client_id": ""}), "client_id"), (json!({"message": "a", "type": "offer"}), "type"), (json!({"message": "a", "private": "yes"}), "private"),
             (json!({"message": "a", "reply_to": NOBODY}), "reply_to"), (json!({"message": "a", "payload": {}}), "payload"), (json!({"message": "a", "attachment_ids": [NOBODY]}), "attachment_ids"),
         ] {
@@ -316,7 +316,7 @@ on_both! {
         assert_eq!((&row["status"], &row["snoozed_until"]), (&json!("snoozed"), &json!("2099-11-20T09:00:00.000Z")));
         for (wrong, field) in [
             (json!({"status": "snoozed", "until": "2020-01-01T00:00:00Z"}), "until"), (json!({"status": "snoozed", "until": "tomorrow"}), "until"),
-            (json!({"status": "resolved", "until": "2099-01-01T00:00:00Z"}), "until"), (json!({"status": "closed"}), "status"), (json!({}), "body"),
+            (json!({"status": "resolved", "until": "2099-01-01T00:00:00Z"}), "until"), (json!({"status": "closed"}), "status"), (json!({}), "status"),
         ] {
             wrong_field(act(&app, &agent, &id, "status", wrong).await, field);
         }

@@ -72,9 +72,12 @@ pub struct TestApp {
     pub clock: Arc<MovableClock>,
     pub http: reqwest::Client,
     published: Arc<Published>,
-    _data: tempfile::TempDir,
-    _postgres: Option<TestPostgres>,
+    data: tempfile::TempDir,
+    postgres: Option<TestPostgres>,
 }
+
+/// The secret of all servers in tests, so that one takes what another signed.
+const SERVER_SECRET: &str = "c61f0b7a94d3e8521a6f9b0c7d4e3f28516273849a";
 
 /// The secret with which tests sign tokens as host site.
 pub const HOST_SECRET: &str = "7f3c1a9e5b2d8046f1e7c3a95d0b6284e9";
@@ -90,24 +93,39 @@ impl TestApp {
         let data = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let host_secret = format!("--host-jwt-secret={HOST_SECRET}");
-        let public = format!("--public-url={url}");
-        let folder = format!("--data-dir={}", data.path().display());
-        let line = ["parlor", &host_secret, &public, &folder].into_iter().chain(flags.iter().copied());
-        let matches = Config::augment_args(Command::new("parlor")).get_matches_from(line);
-        let settings = Settings::try_from(Config::from_arg_matches(&matches).unwrap()).unwrap();
+        let settings = settings(&url, data.path(), flags);
         let (store, postgres) = open(database, data.path()).await;
         let clock = Arc::new(MovableClock::default());
-        let secret = ServerSecret::parse("c61f0b7a94d3e8521a6f9b0c7d4e3f28516273849a").unwrap();
+        let secret = ServerSecret::parse(SERVER_SECRET).unwrap();
         let world = World { clock: clock.clone(), ids: Arc::new(SystemIds), bus: Arc::new(LocalEventBus::new()) };
         let wired = wire(&settings, Arc::new(store), &secret, world, None).unwrap();
         let running = Running::start(wired, listener, Some(2)).await.unwrap();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(30)).build().unwrap();
-        Self { running: Some(running), url, clock, http, published: Published::get(), _data: data, _postgres: postgres }
+        Self { running: Some(running), url, clock, http, published: Published::get(), data, postgres }
+    }
+
+    /// A second node over the same database, with a bus of its own: it hears of nothing that happens on the first.
+    pub async fn second_node(&self) -> SecondNode {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let store = self.running.as_ref().unwrap().wired.store.clone();
+        let secret = ServerSecret::parse(SERVER_SECRET).unwrap();
+        let world = World { clock: self.clock.clone(), ids: Arc::new(SystemIds), bus: Arc::new(LocalEventBus::new()) };
+        let wired = wire(&settings(&url, self.data.path(), &["--limits=off"]), store, &secret, world, None).unwrap();
+        SecondNode { _running: Running::start(wired, listener, Some(2)).await.unwrap(), url }
     }
 
     pub fn state(&self) -> &parlor_api::state::AppState {
         &self.running.as_ref().unwrap().wired.state
+    }
+
+    /// A connection of its own to the database, to look at what is stored.
+    pub async fn database(&self) -> sea_orm::DatabaseConnection {
+        let url = match &self.postgres {
+            Some(postgres) => postgres.url(),
+            None => format!("sqlite://{}", self.data.path().join("parlor.db").display()),
+        };
+        sea_orm::Database::connect(url).await.unwrap()
     }
 
     /// `ws://…` for a path.
@@ -194,6 +212,21 @@ impl TestApp {
     }
 }
 
+/// Another node; it ends with this value's test.
+pub struct SecondNode {
+    pub url: String,
+    _running: Running,
+}
+
+fn settings(url: &str, data: &std::path::Path, flags: &[&str]) -> Settings {
+    let host_secret = format!("--host-jwt-secret={HOST_SECRET}");
+    let public = format!("--public-url={url}");
+    let folder = format!("--data-dir={}", data.display());
+    let line = ["parlor", &host_secret, &public, &folder].into_iter().chain(flags.iter().copied());
+    let matches = Config::augment_args(Command::new("parlor")).get_matches_from(line);
+    Settings::try_from(Config::from_arg_matches(&matches).unwrap()).unwrap()
+}
+
 async fn open(database: Database, data: &std::path::Path) -> (SeaOrmStore, Option<TestPostgres>) {
     match database {
         Database::Sqlite => {
@@ -224,6 +257,12 @@ impl Call<'_> {
 
     pub fn raw(mut self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
         self.request = self.request.header("content-type", content_type).body(body);
+        self
+    }
+
+    /// A body that nobody says the type of.
+    pub fn body(mut self, body: impl Into<reqwest::Body>) -> Self {
+        self.request = self.request.body(body);
         self
     }
 

@@ -1,6 +1,6 @@
 //! `/api/public/chat-rooms`: the customer's side of conversations.
 
-use crate::app::{Answer, TestApp, host_token};
+use crate::app::{Answer, Database, TestApp, host_token};
 use crate::chats::{far_owner, new_session, stored};
 use crate::wrong_bodies;
 use futures_util::future::join_all;
@@ -14,12 +14,41 @@ const ROOMS: &str = "/api/public/chat-rooms/";
 const NOBODY: &str = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34";
 
 const ROOM_FIELDS: [&str; 13] = [
-    "created_at", "customer_email", "customer_name", "handled_by", "head_rev", "head_seq", "id", "last_message", "last_message_at", "status", "subject", "unread_count",
+    "created_at",
+    "customer_email",
+    "customer_name",
+    "handled_by",
+    "head_rev",
+    "head_seq",
+    "id",
+    "last_message",
+    "last_message_at",
+    "status",
+    "subject",
+    "unread_count",
     "updated_at",
 ];
 const MESSAGE_FIELDS: [&str; 20] = [
-    "attachments", "client_id", "conversation_id", "created_at", "deleted_at", "edited_at", "id", "is_read", "metadata", "payload", "private", "reactions", "reply_to", "rev",
-    "sender", "sent_at", "seq", "status", "text", "type",
+    "attachments",
+    "client_id",
+    "conversation_id",
+    "created_at",
+    "deleted_at",
+    "edited_at",
+    "id",
+    "is_read",
+    "metadata",
+    "payload",
+    "private",
+    "reactions",
+    "reply_to",
+    "rev",
+    "sender",
+    "sent_at",
+    "seq",
+    "status",
+    "text",
+    "type",
 ];
 
 fn keys(value: &Value) -> Vec<&str> {
@@ -48,12 +77,20 @@ struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     async fn open(app: &'a TestApp) -> Self {
-        Self { app, token: app.agent("ada@example.com", Role::Admin).await.0 }
+        Self {
+            app,
+            token: app.agent("ada@example.com", Role::Admin).await.0,
+        }
     }
 
     async fn call(&self, method: Method, room: &str, tail: &str, body: Value) -> Answer {
         let id = self.app.conversation_id(room).await;
-        self.app.call(method, &format!("/api/admin/chat-rooms/{id}/{tail}")).bearer(&self.token).json(body).send().await
+        self.app
+            .call(method, &format!("/api/admin/chat-rooms/{id}/{tail}"))
+            .bearer(&self.token)
+            .json(body)
+            .send()
+            .await
     }
 
     async fn say(&self, room: &str, text: &str) -> Value {
@@ -582,6 +619,8 @@ on_both! {
             let problem = app.post(ROOMS).json(json!({field: value})).send().await.problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["field"], field);
         }
+        app.post(&path).raw("application/json", "null").send().await.problem(400, "invalid_input");
+        app.post(&path).send().await.problem(415, "unsupported_media_type");
         for body in [&b"[]"[..], b"\"a\"", b"{", b"{\"up_to_seq\": 99999999999999999999}"] {
             app.post(&format!("{ROOMS}{room}/mark_as_read/")).raw("application/json", body.to_vec()).send().await.problem(400, "invalid_input");
         }
@@ -589,4 +628,16 @@ on_both! {
         app.post(&format!("{ROOMS}{room}/mark_as_read/")).raw("application/json", vec![b' '; 1024 * 1024 + 1]).send().await.problem(413, "too_large");
         assert_eq!(room_of(&app, &room).await["head_seq"], 0, "nothing of it was stored");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_rooms_of_one_address_are_limited_and_their_new_visitors_too() {
+    let app = TestApp::start_with(Database::Sqlite, &["--limit-visitors=2", "--limit-conversations=3"]).await;
+    let (room, visitor) = app.room().await;
+    app.room().await;
+    app.post(ROOMS).json(json!({})).send().await.problem(429, "rate_limited");
+    let refused = app.post(ROOMS).json(json!({"visitor_id": visitor})).send().await;
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() >= 1);
+    refused.problem(429, "rate_limited");
+    app.say(&room, "What exists goes on").await;
 }

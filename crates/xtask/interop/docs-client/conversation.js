@@ -30,6 +30,7 @@ function cut() {
   for (const socket of network.sockets) socket.terminate();
 }
 
+const name = `Vera ${Date.now()}`;
 const kept = new Map();
 const storage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value), removeItem: (name) => kept.delete(name) };
 const settled = (chat) => chat.state.messages.every(({ sending }) => sending === undefined);
@@ -58,7 +59,7 @@ await step("the same visitor comes back to the same conversation", async () => {
   await chat.start();
   await until(() => chat.state.connection === "online", "connected");
   assert.deepEqual(texts(chat.state), ["Is the blue one still there?"]);
-  assert.equal((await agent.conversations({ q: "Vera Docs" })).results.length, 1, "there is one conversation");
+  assert.equal((await agent.conversations({ q: name })).results.length, 1, "there is one conversation");
 });
 
 const reply = await agent.reply(conversation, "It is.");
@@ -165,7 +166,7 @@ console.log("the samples of the guide hold a conversation");
 process.exit();
 
 function newChat() {
-  return new ParlorChat({ url, storage, WebSocket: Torn, profile: { name: "Vera Docs" } });
+  return new ParlorChat({ url, storage, WebSocket: Torn, profile: { name } });
 }
 
 async function step(name, action) {

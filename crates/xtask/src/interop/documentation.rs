@@ -87,7 +87,11 @@ fn with_websocat(node: &Node, workshop: &Workshop<'_>) -> Result<String> {
 }
 
 fn bash_blocks(markdown: &str) -> String {
-    let section = markdown.lines().skip_while(|line| *line != HEADING).skip(1).take_while(|line| !line.starts_with("## "));
+    let section = markdown
+        .lines()
+        .skip_while(|line| *line != HEADING)
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "));
     let mut inside = false;
     let mut script = String::new();
     for line in section {

@@ -41,7 +41,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let parlor = Parlor::start(&binary, &folder)?;
 
     let mut report = Report::default();
-    report.step("the README's first conversation", || documentation::follow_the_readme(&node, &parlor, &binary, &folder));
+    report.step("the README's first conversation", || {
+        documentation::follow_the_readme(&node, &parlor, &binary, &folder)
+    });
     report.step("samples of the frontend guide", || documentation::try_the_samples(&node, &parlor, &folder));
     report.step("TypeScript client", || typescript::converse(&node, &parlor, &folder));
     report.step("AsyncAPI document", || typescript::check_asyncapi(&node, &parlor, &folder));

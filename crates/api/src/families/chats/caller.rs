@@ -27,7 +27,10 @@ impl ChatCaller {
         if let Some(staff) = staff_of(request, state).await? {
             return Ok(Self::Staff(staff));
         }
-        ProvenVisitor::of(request, state, named).await?.map(Self::Visitor).ok_or_else(Problem::unauthenticated)
+        ProvenVisitor::of(request, state, named)
+            .await?
+            .map(Self::Visitor)
+            .ok_or_else(Problem::unauthenticated)
     }
 
     /// As reader.
@@ -75,7 +78,9 @@ impl ChatCaller {
 /// # Errors
 /// 401 for a token of nobody, 403 for staff without the right.
 pub async fn staff_of(request: &HttpRequest, state: &AppState) -> Result<Option<StaffAuth>, Problem> {
-    let Some(token) = bearer(request)?.filter(|token| token.parse::<VisitorKey>().is_err()) else { return Ok(None) };
+    let Some(token) = bearer(request)?.filter(|token| token.parse::<VisitorKey>().is_err()) else {
+        return Ok(None);
+    };
     match state.directory.authenticate(token).await? {
         Bearer::Staff(_) => StaffAuth::extract(request).await.map(Some),
         Bearer::Customer(_) => Ok(None),

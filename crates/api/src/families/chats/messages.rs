@@ -12,17 +12,17 @@ use utoipa::IntoParams;
 #[into_params(parameter_in = Query)]
 pub struct ChatMessagesParams {
     /// A session in the conversation.
-    #[param(required = true, nullable = false)]
+    #[param(required = true, nullable = false, format = Uuid)]
     pub session_id: Option<String>,
     /// The visitor key, or the key as `Authorization: Bearer`.
-    #[param(nullable = false)]
+    #[param(nullable = false, format = Uuid)]
     pub visitor_id: Option<String>,
 }
 
 /// Read the conversation of a session
 ///
 /// The whole conversation, also what was said in earlier sessions. Does not mark anything read.
-#[utoipa::path(path = "/api/chats/messages/", tag = "Messages", security((), ("visitor" = []), ("staff" = [])), responses(
+#[utoipa::path(path = "/api/chats/messages/", tag = "Messages", security((), ("visitor" = []), ("staff" = [])), params(ChatMessagesParams, HistoryParams), responses(
     (status = 200, description = "Messages, by place rising; with `changed_after` by `rev`", body = Envelope<HistoryResponse>),
     QueryProblems, StaffProblems, NotFoundProblem, CommonProblems))]
 #[get("/api/chats/messages")]

@@ -1,7 +1,9 @@
 use super::Envelope;
 use super::caller::ChatCaller;
 use crate::extract::{ClientAddress, Fields, OptionalBody, PageQuery, idempotency_key};
-use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, ProvenVisitor, QueryProblems, StaffProblems, channel_of};
+use crate::families::shared::{
+    BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, ProvenVisitor, QueryProblems, StaffProblems, channel_of,
+};
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
@@ -76,10 +78,10 @@ impl SessionResponse {
 #[serde(default)]
 pub struct CreateSessionRequest {
     /// The visitor key, `id` of STEP 1; or the key as `Authorization: Bearer`.
-    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34")]
+    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34", format = Uuid)]
     pub visitor_id: Option<String>,
     /// A conversation of the same visitor that goes on in the new session; without it a new one begins.
-    #[schema(example = "7c9e6679-7425-40de-944b-e07fc1f90ae7")]
+    #[schema(example = "7c9e6679-7425-40de-944b-e07fc1f90ae7", format = Uuid)]
     pub conversation_id: Option<String>,
     /// Facts the page attaches, at most 8 KiB.
     #[schema(value_type = Option<Object>, example = json!({"page": "/checkout"}))]
@@ -92,7 +94,9 @@ impl CreateSessionRequest {
         let metadata = self.metadata.and_then(|metadata| fields.parsed("metadata", Metadata::parse(metadata)));
         fields.finish()?;
         let named = self.conversation_id.filter(|id| !id.trim().is_empty());
-        let room = named.map(|id| id.trim().parse::<RoomKey>().map_err(|_| SessionError::ConversationNotFound)).transpose()?;
+        let room = named
+            .map(|id| id.trim().parse::<RoomKey>().map_err(|_| SessionError::ConversationNotFound))
+            .transpose()?;
         Ok(NewSession { room, metadata })
     }
 }
@@ -112,7 +116,9 @@ pub async fn create_session(
 ) -> Result<HttpResponse, Problem> {
     state.limits.new_conversation(address)?;
     let request = request.0;
-    let proven = ProvenVisitor::of(&http, &state, request.visitor_id.as_deref()).await?.ok_or_else(visitor_required)?;
+    let proven = ProvenVisitor::of(&http, &state, request.visitor_id.as_deref())
+        .await?
+        .ok_or_else(visitor_required)?;
     let visitor = &proven.visitor;
     let content = serde_json::to_vec(&request).map_err(|error| Problem::internal(&error))?;
     let once = idempotency_key(&http, "session", &visitor.id.to_string(), &content)?;
@@ -123,7 +129,10 @@ pub async fn create_session(
 }
 
 fn visitor_required() -> Problem {
-    Problem::new(Code::VisitorRequired, "A session needs a visitor: call STEP 1, POST /api/chats/visitors/, and send the id of its answer as visitor_id.")
+    Problem::new(
+        Code::VisitorRequired,
+        "A session needs a visitor: call STEP 1, POST /api/chats/visitors/, and send the id of its answer as visitor_id.",
+    )
 }
 
 /// Whose sessions.
@@ -131,14 +140,14 @@ fn visitor_required() -> Problem {
 #[into_params(parameter_in = Query)]
 pub struct SessionOwnerParams {
     /// The visitor key (or `Authorization: Bearer`); for agents the internal id.
-    #[param(nullable = false)]
+    #[param(nullable = false, format = Uuid)]
     pub visitor_id: Option<String>,
 }
 
 /// List a visitor's sessions, newest first
 ///
 /// The visitor itself by its key, an agent by the internal id.
-#[utoipa::path(path = "/api/chats/sessions/", tag = "Sessions", security((), ("visitor" = []), ("staff" = [])), responses(
+#[utoipa::path(path = "/api/chats/sessions/", tag = "Sessions", security((), ("visitor" = []), ("staff" = [])), params(SessionOwnerParams, PageQuery), responses(
     (status = 200, description = "A page", body = Envelope<ListResponse<SessionResponse>>), QueryProblems, StaffProblems, NotFoundProblem, CommonProblems))]
 #[get("/api/chats/sessions")]
 pub async fn list_sessions(
@@ -167,7 +176,7 @@ pub async fn list_sessions(
 ///
 /// With the visitor key as `visitor_id` or Bearer, or as an agent. Another visitor's session is 403 `visitor_mismatch`.
 #[utoipa::path(path = "/api/chats/sessions/{id}/", tag = "Sessions", security((), ("visitor" = []), ("staff" = [])),
-    params(("id" = String, Path, description = "The session")),
+    params(("id" = Uuid, Path, description = "The session"), SessionOwnerParams),
     responses((status = 200, description = "The session", body = Envelope<SessionResponse>), QueryProblems, StaffProblems, NotFoundProblem, CommonProblems))]
 #[get("/api/chats/sessions/{id}")]
 pub async fn get_session(
@@ -186,7 +195,7 @@ pub async fn get_session(
 #[serde(default)]
 pub struct EndSessionRequest {
     /// The visitor key, unless it stands in the query or in `Authorization`.
-    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34")]
+    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34", format = Uuid)]
     pub visitor_id: Option<String>,
 }
 
@@ -194,7 +203,7 @@ pub struct EndSessionRequest {
 ///
 /// The conversation goes on: a new session may name it. A second time changes nothing.
 #[utoipa::path(path = "/api/chats/sessions/{id}/end/", tag = "Sessions", security((), ("visitor" = []), ("staff" = [])), request_body = Option<EndSessionRequest>,
-    params(("id" = String, Path, description = "The session")),
+    params(("id" = Uuid, Path, description = "The session"), SessionOwnerParams),
     responses((status = 200, description = "The ended session", body = Envelope<SessionResponse>), BodyProblems, StaffProblems, NotFoundProblem, CommonProblems))]
 #[post("/api/chats/sessions/{id}/end")]
 pub async fn end_session(

@@ -88,7 +88,7 @@ pub struct CreateVisitorRequest {
     #[schema(example = "user-17", max_length = 500)]
     pub user_id: Option<String>,
     /// The channel it comes in by; also as query parameter or header `X-Parlor-Channel`.
-    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000f1")]
+    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000f1", format = Uuid)]
     pub channel: Option<String>,
 }
 
@@ -114,7 +114,8 @@ impl CreateVisitorRequest {
 /// bodies and queries, or `Authorization: Bearer`). It is told only here. Then STEP 2: `POST /api/chats/sessions/`.
 #[utoipa::path(path = "/api/chats/visitors/", tag = "Visitors", security(()), request_body = Option<CreateVisitorRequest>,
     params(
-        ("channel" = Option<String>, Query, description = "The channel it comes in by", nullable = false),
+        ("channel" = Option<Uuid>, Query, description = "The channel it comes in by", nullable = false),
+        ("X-Parlor-Channel" = Option<Uuid>, Header, description = "The same as header", nullable = false),
         ("Idempotency-Key" = Option<String>, Header, description = "The same again within 24 h gives the same visitor", nullable = false),
     ),
     responses((status = 201, description = "Created", body = Envelope<VisitorResponse>), BodyProblems, NotFoundProblem, ConflictProblem, CommonProblems))]
@@ -144,7 +145,7 @@ pub struct VisitorListParams {
 }
 
 /// List visitors, newest first, for agents
-#[utoipa::path(path = "/api/chats/visitors/", tag = "Visitors", security(("staff" = [])), responses(
+#[utoipa::path(path = "/api/chats/visitors/", tag = "Visitors", security(("staff" = [])), params(VisitorListParams, PageQuery), responses(
     (status = 200, description = "A page", body = Envelope<ListResponse<VisitorResponse>>), QueryProblems, StaffProblems, CommonProblems))]
 #[get("/api/chats/visitors")]
 pub async fn list_visitor_profiles(
@@ -176,7 +177,7 @@ pub struct ValidResponse {
 ///
 /// A client that kept a key asks this at its start; after a 404 it forgets the key and creates a new visitor. Moves `last_seen_at`.
 #[utoipa::path(path = "/api/chats/visitors/{id}/validate/", tag = "Visitors", security(()),
-    params(("id" = String, Path, description = "The visitor key")),
+    params(("id" = Uuid, Path, description = "The visitor key")),
     responses(
         (status = 200, description = "The key is good", body = Envelope<ValidResponse>),
         (status = 404, description = "The key proves nobody; the problem also carries `\"data\": {\"valid\": false}`", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
@@ -191,7 +192,11 @@ pub async fn validate_visitor(http: HttpRequest, state: web::Data<AppState>) -> 
 }
 
 fn not_valid(problem: Problem) -> Problem {
-    if problem.code == Code::VisitorNotFound { problem.with_data(json!({"valid": false})) } else { problem }
+    if problem.code == Code::VisitorNotFound {
+        problem.with_data(json!({"valid": false}))
+    } else {
+        problem
+    }
 }
 
 /// A visitor that the caller may see and change.
@@ -205,17 +210,23 @@ async fn profile(http: &HttpRequest, state: &AppState) -> Result<Profile, Proble
     let id = id_in(http);
     if let Some(staff) = staff_of(http, state).await? {
         let id: VisitorId = id.parse().map_err(|_| VisitorError::NotFound)?;
-        return Ok(Profile { visitor: state.visitors.get(staff.0.workspace_id, id).await?, id: id.0 });
+        return Ok(Profile {
+            visitor: state.visitors.get(staff.0.workspace_id, id).await?,
+            id: id.0,
+        });
     }
     let visitor = visitor_by_key(state, id).await?;
-    Ok(Profile { visitor: Visitor::clone(&visitor), id: key_of(id)?.expose() })
+    Ok(Profile {
+        visitor: Visitor::clone(&visitor),
+        id: key_of(id)?.expose(),
+    })
 }
 
 /// Get a visitor
 ///
 /// The visitor itself by the key in the path; an agent by the internal id.
 #[utoipa::path(path = "/api/chats/visitors/{id}/", tag = "Visitors", security((), ("staff" = [])),
-    params(("id" = String, Path, description = "The visitor key; for agents the internal id")),
+    params(("id" = Uuid, Path, description = "The visitor key; for agents the internal id")),
     responses((status = 200, description = "The visitor", body = Envelope<VisitorResponse>), StaffProblems, NotFoundProblem, CommonProblems))]
 #[get("/api/chats/visitors/{id}")]
 pub async fn get_visitor_profile(http: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -270,7 +281,7 @@ impl EditVisitorRequest {
 ///
 /// The visitor itself by the key in the path; an agent by the internal id. What is typed here stays a claim.
 #[utoipa::path(path = "/api/chats/visitors/{id}/", tag = "Visitors", security((), ("staff" = [])), request_body = EditVisitorRequest,
-    params(("id" = String, Path, description = "The visitor key; for agents the internal id")),
+    params(("id" = Uuid, Path, description = "The visitor key; for agents the internal id")),
     responses((status = 200, description = "The visitor as it is now", body = Envelope<VisitorResponse>), BodyProblems, StaffProblems, NotFoundProblem, CommonProblems))]
 #[patch("/api/chats/visitors/{id}")]
 pub async fn edit_visitor_profile(http: HttpRequest, request: Body<EditVisitorRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -292,7 +303,7 @@ pub struct IdentifyRequest {
 /// Key and token together prove both. If another visitor was verified as this person before, the conversations move there, the key in the
 /// path ends, and `id` of the answer is a new key: keep it instead of the old one.
 #[utoipa::path(path = "/api/chats/visitors/{id}/identify/", tag = "Visitors", security(()), request_body = IdentifyRequest,
-    params(("id" = String, Path, description = "The visitor key")),
+    params(("id" = Uuid, Path, description = "The visitor key")),
     responses((status = 200, description = "The verified visitor", body = Envelope<VisitorResponse>), BodyProblems, CredentialProblem, NotFoundProblem, ConflictProblem, CommonProblems))]
 #[post("/api/chats/visitors/{id}/identify")]
 pub async fn identify_visitor(http: HttpRequest, request: Body<IdentifyRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {

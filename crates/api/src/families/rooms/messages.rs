@@ -1,7 +1,7 @@
 use crate::extract::{Body, OptionalBody, PathId, RoomAuth};
 use crate::families::shared::{
-    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems, RightProblem,
-    SendRequest, created_or_repeated, read_history,
+    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems,
+    RightProblem, SendRequest, created_or_repeated, read_history,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 /// Repeat it with the same `client_id` (or `Idempotency-Key`) when no answer came: it is stored once. An unknown room is 404, never a new room.
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/send_message/", tag = "Rooms", security(()), request_body = SendRequest,
     params(
-        ("id" = String, Path, description = "The room key"),
+        ("id" = Uuid, Path, description = "The room key"),
         ("Idempotency-Key" = Option<String>, Header, description = "The client id, if the body has none", nullable = false),
     ),
     responses(
@@ -25,7 +25,10 @@ use utoipa::ToSchema;
 #[post("/api/public/chat-rooms/{id}/send_message")]
 pub async fn send_room_message(http: HttpRequest, room: RoomAuth, request: Body<SendRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let send = request.0.parse(Some(&http))?;
-    let sent = state.conversations.send_message(room.actor, room.conversation.id, send.text, false, send.reply_to, send.client_id, None).await?;
+    let sent = state
+        .conversations
+        .send_message(room.actor, room.conversation.id, send.text, false, send.reply_to, send.client_id, None)
+        .await?;
     Ok(created_or_repeated(&sent, Audience::Public))
 }
 
@@ -33,7 +36,7 @@ pub async fn send_room_message(http: HttpRequest, room: RoomAuth, request: Body<
 ///
 /// Polling clients ask with `changed_after` and go on from `head_rev`. Does not mark anything read.
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/get_messages/", tag = "Rooms", security(()),
-    params(("id" = String, Path, description = "The room key"), HistoryParams),
+    params(("id" = Uuid, Path, description = "The room key"), HistoryParams),
     responses((status = 200, description = "Messages, by place rising; with `changed_after` by `rev`", body = HistoryResponse), QueryProblems, NotFoundProblem, CommonProblems))]
 #[get("/api/public/chat-rooms/{id}/get_messages")]
 pub async fn get_room_messages(room: RoomAuth, params: web::Query<HistoryParams>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -52,7 +55,7 @@ pub struct UnreadResponse {
 ///
 /// Up to a place, or without one everything. A mark never goes back.
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/mark_as_read/", tag = "Rooms", security(()), request_body = Option<MarkReadRequest>,
-    params(("id" = String, Path, description = "The room key")),
+    params(("id" = Uuid, Path, description = "The room key")),
     responses((status = 200, description = "What is left", body = UnreadResponse), BodyProblems, NotFoundProblem, CommonProblems))]
 #[post("/api/public/chat-rooms/{id}/mark_as_read")]
 pub async fn mark_room_as_read(room: RoomAuth, request: OptionalBody<MarkReadRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -61,14 +64,16 @@ pub async fn mark_room_as_read(room: RoomAuth, request: OptionalBody<MarkReadReq
         return Err(Problem::field("up_to_seq", "must not be negative"));
     }
     let conversation = state.conversations.mark_read(room.actor, room.conversation.id, up_to).await?;
-    Ok(HttpResponse::Ok().json(UnreadResponse { unread_count: conversation.unread_by_visitor() }))
+    Ok(HttpResponse::Ok().json(UnreadResponse {
+        unread_count: conversation.unread_by_visitor(),
+    }))
 }
 
 /// Delete an own message
 ///
 /// It keeps its place and loses its content, for both sides. A second time changes nothing.
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/messages/{message_id}/", tag = "Rooms", security(()),
-    params(("id" = String, Path, description = "The room key"), ("message_id" = String, Path, description = "The message")),
+    params(("id" = Uuid, Path, description = "The room key"), ("message_id" = Uuid, Path, description = "The message")),
     responses((status = 204, description = "Deleted"), RightProblem, NotFoundProblem, CommonProblems))]
 #[delete("/api/public/chat-rooms/{id}/messages/{message_id}")]
 pub async fn delete_own_message(room: RoomAuth, path: web::Path<(String, String)>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {

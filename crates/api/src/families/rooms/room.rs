@@ -27,7 +27,7 @@ pub struct CreateRoomRequest {
     #[schema(example = "Order 1042", max_length = 500)]
     pub subject: Option<String>,
     /// The visitor key of a known visitor; without it a visitor is made.
-    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34")]
+    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34", format = Uuid)]
     pub visitor_id: Option<String>,
     /// The first message, stored together with the room.
     #[schema(example = "Is it still available?", max_length = 10_000)]
@@ -39,7 +39,7 @@ pub struct CreateRoomRequest {
     #[schema(value_type = Option<Object>, example = json!({"page": "/checkout"}))]
     pub metadata: Option<serde_json::Value>,
     /// The channel it comes in by; also as query parameter or header `X-Parlor-Channel`.
-    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000f1")]
+    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000f1", format = Uuid)]
     pub channel: Option<String>,
 }
 
@@ -54,13 +54,29 @@ impl CreateRoomRequest {
         let metadata = self.metadata.and_then(|metadata| fields.parsed("metadata", Metadata::parse(metadata)));
         fields.finish()?;
         let starter = match proven {
-            Some(proven) => Starter::Known(proven.visitor.clone(), EditVisitor { name: name.map(Some), email: email.map(Some), ..EditVisitor::default() }),
-            None => Starter::New(NewVisitor { name, email, context, ..NewVisitor::default() }),
+            Some(proven) => Starter::Known(
+                proven.visitor.clone(),
+                EditVisitor {
+                    name: name.map(Some),
+                    email: email.map(Some),
+                    ..EditVisitor::default()
+                },
+            ),
+            None => Starter::New(NewVisitor {
+                name,
+                email,
+                context,
+                ..NewVisitor::default()
+            }),
         };
         Ok(BeginConversation {
             starter,
             kind: ConversationKind::Room,
-            subject: subject.map(|title| Subject { kind: "text".to_owned(), external_id: None, title: title.into_string() }),
+            subject: subject.map(|title| Subject {
+                kind: "text".to_owned(),
+                external_id: None,
+                title: title.into_string(),
+            }),
             metadata: metadata.map(|metadata| metadata.value().clone()),
             message: text.map(|text| (text, client_id)),
         })
@@ -84,7 +100,8 @@ pub struct CreatedRoomResponse {
 /// names the room and proves it.
 #[utoipa::path(path = "/api/public/chat-rooms/", tag = "Rooms", security((), ("visitor" = [])), request_body = Option<CreateRoomRequest>,
     params(
-        ("channel" = Option<String>, Query, description = "The channel it comes in by", nullable = false),
+        ("channel" = Option<Uuid>, Query, description = "The channel it comes in by", nullable = false),
+        ("X-Parlor-Channel" = Option<Uuid>, Header, description = "The same as header", nullable = false),
         ("Idempotency-Key" = Option<String>, Header, description = "The same again within 24 h gives the same room", nullable = false),
     ),
     responses(
@@ -92,25 +109,42 @@ pub struct CreatedRoomResponse {
         (status = 200, description = "Created before, under this `Idempotency-Key`", body = CreatedRoomResponse),
         BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem, CommonProblems))]
 #[post("/api/public/chat-rooms")]
-pub async fn create_room(http: HttpRequest, address: ClientAddress, request: OptionalBody<CreateRoomRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+pub async fn create_room(
+    http: HttpRequest,
+    address: ClientAddress,
+    request: OptionalBody<CreateRoomRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
     state.limits.new_conversation(address)?;
     let request = request.0;
     let proven = ProvenVisitor::of(&http, &state, request.visitor_id.as_deref()).await?;
-    let (channel, caller) = match &proven {
-        Some(proven) if request.channel.is_none() => (channel_of(&state, &proven.visitor).await?, proven.visitor.id.to_string()),
-        Some(proven) => (channel_for(&http, &state, request.channel.as_deref()).await?, proven.visitor.id.to_string()),
+    let caller = match &proven {
+        Some(proven) => proven.visitor.id.to_string(),
         None => {
             state.limits.new_visitor(address)?;
-            (channel_for(&http, &state, request.channel.as_deref()).await?, address.0.to_string())
+            address.0.to_string()
         }
+    };
+    let channel = match (&proven, request.channel.as_deref()) {
+        (Some(proven), None) => channel_of(&state, &proven.visitor).await?,
+        (_, named) => channel_for(&http, &state, named).await?,
     };
     let content = serde_json::to_vec(&request).map_err(|error| Problem::internal(&error))?;
     let once = idempotency_key(&http, "room", &caller, &content)?;
     let begin = request.parse(proven.as_ref(), visitor_context(&http, address))?;
-    let Begun { key, conversation, repeated, .. } = state.conversations.begin(&channel, begin, once).await?;
+    let Begun {
+        key, conversation, repeated, ..
+    } = state.conversations.begin(&channel, begin, once).await?;
     let key = key.or_else(|| proven.and_then(|proven| proven.key));
-    let body = CreatedRoomResponse { room: RoomResponse::new(&conversation), visitor_id: key.map(|key| key.expose()) };
-    Ok(if repeated { HttpResponse::Ok().json(body) } else { HttpResponse::Created().json(body) })
+    let body = CreatedRoomResponse {
+        room: RoomResponse::new(&conversation),
+        visitor_id: key.map(|key| key.expose()),
+    };
+    Ok(if repeated {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::Created().json(body)
+    })
 }
 
 /// Whose rooms.
@@ -118,7 +152,7 @@ pub async fn create_room(http: HttpRequest, address: ClientAddress, request: Opt
 #[into_params(parameter_in = Query)]
 pub struct RoomListParams {
     /// The visitor key, or the key as `Authorization: Bearer`.
-    #[param(nullable = false)]
+    #[param(nullable = false, format = Uuid)]
     pub visitor_id: Option<String>,
     /// True: the rooms without a message, instead of those with.
     #[param(nullable = false)]
@@ -129,7 +163,7 @@ pub struct RoomListParams {
 ///
 /// By `visitor_id` or Bearer; without either an empty list. All conversations of the visitor, whichever door they began by. A page may have
 /// fewer than `limit` and still a `next`.
-#[utoipa::path(path = "/api/public/chat-rooms/", tag = "Rooms", security((), ("visitor" = [])), responses(
+#[utoipa::path(path = "/api/public/chat-rooms/", tag = "Rooms", security((), ("visitor" = [])), params(RoomListParams, PageQuery), responses(
     (status = 200, description = "A page", body = ListResponse<RoomResponse>), QueryProblems, StaffProblems, NotFoundProblem, CommonProblems))]
 #[get("/api/public/chat-rooms")]
 pub async fn list_own_rooms(
@@ -150,7 +184,7 @@ pub async fn list_own_rooms(
 
 /// Get a room
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/", tag = "Rooms", security(()),
-    params(("id" = String, Path, description = "The room key")),
+    params(("id" = Uuid, Path, description = "The room key")),
     responses((status = 200, description = "The room", body = RoomResponse), NotFoundProblem, CommonProblems))]
 #[get("/api/public/chat-rooms/{id}")]
 pub async fn get_own_room(room: RoomAuth) -> HttpResponse {

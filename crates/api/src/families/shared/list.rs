@@ -17,12 +17,18 @@ impl<T> ListResponse<T> {
     /// The page of a list.
     #[must_use]
     pub fn new(page: Page<T>) -> Self {
-        Self { results: page.items, next: page.next.map(|cursor| cursor.encode()) }
+        Self {
+            results: page.items,
+            next: page.next.map(|cursor| cursor.encode()),
+        }
     }
 
     /// A list without anything in it.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { results: Vec::new(), next: None }
+        Self {
+            results: Vec::new(),
+            next: None,
+        }
     }
 }

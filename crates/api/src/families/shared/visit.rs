@@ -25,10 +25,15 @@ impl ProvenVisitor {
     /// # Errors
     /// 404 `visitor_not_found` for a named key that proves nobody, 401 for a wrong `Authorization`.
     pub async fn of(request: &HttpRequest, state: &AppState, named: Option<&str>) -> Result<Option<Self>, Problem> {
-        let Some(visitor) = visitor_of(request, state, named).await? else { return Ok(None) };
+        let Some(visitor) = visitor_of(request, state, named).await? else {
+            return Ok(None);
+        };
         let named = named.map(str::trim).filter(|key| !key.is_empty());
         let proof = named.map_or_else(|| bearer(request), |key| Ok(Some(key)))?;
-        Ok(Some(Self { visitor, key: proof.and_then(|text| text.parse().ok()) }))
+        Ok(Some(Self {
+            visitor,
+            key: proof.and_then(|text| text.parse().ok()),
+        }))
     }
 }
 
@@ -39,7 +44,12 @@ pub fn visitor_context(request: &HttpRequest, address: ClientAddress) -> Visitor
         let text = request.headers().get(name)?.to_str().ok()?.trim();
         (!text.is_empty()).then(|| text.chars().take(most).collect::<String>())
     };
-    VisitorContext { ip: Some(address.0.to_string()), user_agent: header(USER_AGENT, 400), page_url: header(REFERER, 2000), page_title: None }
+    VisitorContext {
+        ip: Some(address.0.to_string()),
+        user_agent: header(USER_AGENT, 400),
+        page_url: header(REFERER, 2000),
+        page_title: None,
+    }
 }
 
 /// The channel that a known visitor's new things belong to: its own, or if that is gone the first of its workspace.
@@ -50,5 +60,7 @@ pub async fn channel_of(state: &AppState, visitor: &Visitor) -> Result<Channel, 
     let all = state.channels.all().await?;
     let mut own = all.iter().filter(|channel| channel.workspace_id == visitor.workspace_id);
     let same = own.clone().find(|channel| channel.id == visitor.channel_id);
-    same.or_else(|| own.find(|channel| channel.kind == ChannelKind::Web)).cloned().ok_or_else(|| Problem::not_found("channel"))
+    same.or_else(|| own.find(|channel| channel.kind == ChannelKind::Web))
+        .cloned()
+        .ok_or_else(|| Problem::not_found("channel"))
 }

@@ -101,18 +101,22 @@ impl Client {
     }
 
     /// For how long nothing came.
-    pub(super) fn silent_for(&self) -> Duration {
-        self.began_at.elapsed().saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)))
+    pub(super) fn silent_for(&self, now: Instant) -> Duration {
+        self.age(now).saturating_sub(Duration::from_millis(self.heard.load(Ordering::Relaxed)))
     }
 
     /// Whether it is to be pinged: nothing came for this long, and no ping went meanwhile.
-    pub(super) fn wants_ping(&self, every: Duration) -> bool {
-        let pinged_ago = self.began_at.elapsed().saturating_sub(Duration::from_millis(self.pinged.load(Ordering::Relaxed)));
-        let wants = self.silent_for() >= every && pinged_ago >= every;
+    pub(super) fn wants_ping(&self, every: Duration, now: Instant) -> bool {
+        let pinged_ago = self.age(now).saturating_sub(Duration::from_millis(self.pinged.load(Ordering::Relaxed)));
+        let wants = self.silent_for(now) >= every && pinged_ago >= every;
         if wants {
-            self.pinged.store(millis(self.began_at.elapsed()), Ordering::Relaxed);
+            self.pinged.store(millis(self.age(now)), Ordering::Relaxed);
         }
         wants
+    }
+
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.began_at)
     }
 
     /// Notes a subscription. False if there are too many.

@@ -34,16 +34,16 @@ impl Hub {
         let mut seconds = every_second();
         for turn in (0..TURNS).cycle() {
             seconds.tick().await;
-            self.look_after(turn);
+            self.look_after(turn, Instant::now());
         }
     }
 
     /// Looks after one part of the clients, and after who is there.
-    pub(super) fn look_after(&self, turn: usize) {
+    pub(super) fn look_after(&self, turn: usize, now: Instant) {
         for client in self.clients_of(turn) {
-            self.look_at(&client);
+            self.look_at(&client, now);
         }
-        let told = lock(&self.people).tick(Instant::now(), self.with.alone);
+        let told = lock(&self.people).tick(now, self.with.alone);
         told.into_iter().for_each(|tell| self.tell_presence(tell));
     }
 
@@ -51,16 +51,16 @@ impl Hub {
         self.clients.get(turn).map(|clients| lock(clients).values().cloned().collect()).unwrap_or_default()
     }
 
-    fn look_at(&self, client: &Client) {
-        if client.queue.is_stalled(Instant::now()) {
+    fn look_at(&self, client: &Client, moment: Instant) {
+        if client.queue.is_stalled(moment) {
             metrics::counter!("parlor_slow_readers_total").increment(1);
             return client.queue.cut(Close::TooSlow);
         }
-        if client.silent_for() >= DEAD_AFTER {
+        if client.silent_for(moment) >= DEAD_AFTER {
             return client.queue.close(Close::Silent);
         }
         // It is looked at every few seconds: a ping now is better than one too late.
-        if client.wants_ping(PING_EVERY - Duration::from_secs(TURNS as u64)) {
+        if client.wants_ping(PING_EVERY - Duration::from_secs(TURNS as u64), moment) {
             client.queue.send(wire::ping());
         }
         let Some(expires_at) = client.with_identity(crate::ws::identity::Identity::expires_at) else { return };

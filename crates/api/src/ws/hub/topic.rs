@@ -98,12 +98,6 @@ impl Topic {
         self.room_key
     }
 
-    /// How many follow.
-    #[cfg(test)]
-    pub const fn len(&self) -> usize {
-        self.members.len()
-    }
-
     /// From now on keeps what comes for a client, until [`Self::start`]. One that follows already begins anew.
     pub fn join(&mut self, client: &Arc<Client>) {
         self.leave(client.number);
@@ -127,10 +121,12 @@ impl Topic {
             }
             let mut ends = false;
             if let Place::Joining(waiting) = std::mem::replace(&mut member.place, Place::At(sent)) {
-                for numbered in waiting.into_iter().filter(|numbered| numbered.rev > sent) {
-                    ends |= numbered.last;
-                    sent = numbered.rev;
-                    member.client.queue.send(numbered.bytes);
+                for Numbered { rev, bytes, last } in waiting {
+                    if rev > sent {
+                        ends |= last;
+                        sent = rev;
+                        member.client.queue.send(bytes);
+                    }
                 }
             }
             member.place = Place::At(sent);

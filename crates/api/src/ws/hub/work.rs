@@ -137,17 +137,15 @@ impl Hub {
     pub(super) async fn compare_with_database(self: Arc<Self>) {
         loop {
             tokio::time::sleep(QUIET).await;
-            self.compare_quiet_ones().await;
+            self.compare_quiet_ones(Instant::now()).await;
         }
     }
 
-    pub(super) async fn compare_quiet_ones(&self) {
-        let now = Instant::now();
-        let quiet = |topics: &std::sync::Mutex<_>| -> Vec<ConversationId> {
-            let topics: std::sync::MutexGuard<'_, std::collections::HashMap<ConversationId, super::Topic>> = lock(topics);
-            topics.iter().filter(|(_, topic)| topic.is_quiet(now, QUIET)).map(|(id, _)| *id).collect()
-        };
-        let ids: Vec<ConversationId> = self.topics.iter().flat_map(quiet).collect();
+    pub(super) async fn compare_quiet_ones(&self, now: Instant) {
+        let mut ids = Vec::new();
+        for topics in &self.topics {
+            ids.extend(lock(topics).iter().filter(|(_, topic)| topic.is_quiet(now, QUIET)).map(|(id, _)| *id));
+        }
         for chunk in ids.chunks(CHUNK) {
             let rows = match self.with.conversations.load(chunk).await {
                 Ok(rows) => rows,

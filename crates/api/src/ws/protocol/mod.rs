@@ -17,6 +17,7 @@ pub use reply::{
     SubscribeReply, RefreshReply,
 };
 
+use serde::{Deserialize, Deserializer};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -26,7 +27,6 @@ pub const VERSION: u32 = 1;
 pub const SUBPROTOCOL: &str = "parlor.v1";
 
 /// The schema of the data of a frame, and of all that it refers to.
-#[derive(Debug)]
 pub struct DataSchema {
     /// What it is called among the schemas.
     pub name: String,
@@ -48,8 +48,8 @@ impl DataSchema {
 /// A field of which missing and null are different things.
 pub(crate) fn present<'de, T, D>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
-    T: serde::Deserialize<'de>,
-    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
 {
     Option::deserialize(deserializer).map(Some)
 }

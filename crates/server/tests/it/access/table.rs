@@ -41,6 +41,8 @@ pub const ROWS: &[Row] = &[
     row("mark_room_as_read", "", "{}",                                                              "44 4224 2 44444 4 444 44444 4"),
     row("delete_own_message", "", "",                                                               "44 4--4 - 44444 4 444 44444 4"),
 
+    row("create_realtime_ticket", "", "",                                                           "11 2222 2 32222 2 333 11111 2"),
+
     //                                                                                               nt svqo r SaAOh f RWK DLXUJ H
     row("log_in", "", r#"{"username":"{door}","password":"{password}"}"#,                           "22 2222 2 22222 2 222 22222 2"),
     row("refresh_login", "", r#"{"refresh":"{refresh}"}"#,                                          "22 2222 2 22222 2 222 22222 2"),
@@ -48,6 +50,7 @@ pub const ROWS: &[Row] = &[
     row("log_out", "", r#"{"refresh":"{refresh}"}"#,                                                "-- ---- - ----- - --- ----- -"),
     row("get_me", "", "",                                                                           "11 1111 1 22222 2 333 11111 3"),
     row("edit_me", "", r#"{"settings":{"sound":true}}"#,                                            "11 1111 1 22222 2 333 11111 3"),
+    // They have no password, so the old one is wrong; `change_password` of login.rs has the rest.
     row("change_password", "", r#"{"old":"{password}","new":"{password}"}"#,                        "11 1111 1 00000 0 333 11111 3"),
     row("set_up", "", r#"{"token":"{invitation}","email":"{email}","name":"Omar","password":"{password}"}"#, "22 2222 2 22222 2 222 22222 2"),
 

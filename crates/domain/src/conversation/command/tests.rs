@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use super::*;
+use crate::conversation::*;
 use crate::agent::Role;
 use crate::clock::Timestamp;
 use crate::event::{ConversationChange, MessageChange};

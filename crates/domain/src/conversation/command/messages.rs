@@ -1,0 +1,155 @@
+//! Saying something, saying it in other words, taking it back.
+
+use super::{Actor, Deciding, NOT_YOURS, NewMessage};
+use crate::agent::Role;
+use crate::conversation::{Change, CommandError, Conversation, Handler, Outcome, Status};
+use crate::event::MessageChange;
+use crate::message::{Message, MessageKind, MessageStatus, Side};
+use crate::text::MessageText;
+use serde_json::json;
+use std::sync::Arc;
+
+impl Deciding<'_> {
+    /// A visitor's message reopens; an agent's first reply takes over. Either way it is one command and one number.
+    pub(super) fn send(&self, new: &NewMessage) -> Result<Change, CommandError> {
+        if let Some(first) = &self.facts.stored_first {
+            return if first.content == new.content() {
+                Ok(self.nothing(Outcome::Repeated(Arc::clone(first))))
+            } else {
+                Err(CommandError::ClientIdReused)
+            };
+        }
+        if new.reply_to.is_some() {
+            let answered = self.facts.message.as_ref().ok_or(CommandError::ReplyToUnknown)?;
+            if answered.private && !new.private {
+                return Err(CommandError::ReplyToUnknown);
+            }
+        }
+        let mut after = Conversation::clone(self.before);
+        if !new.private {
+            match self.actor {
+                Actor::Visitor(_) => {
+                    after.set_status(Status::Open, None);
+                }
+                Actor::Agent(agent) if !agent.machine && after.handler.assignee().is_none() => {
+                    after.set_handler(Handler::Agent(agent.id));
+                }
+                Actor::Agent(_) | Actor::System(_) => {}
+            }
+        }
+        let side = self.actor.side();
+        if new.private {
+            after.staff_rev += 1;
+        } else {
+            after.rev += 1;
+            after.staff_rev += 1;
+            after.last_seq += 1;
+            match side {
+                Side::Visitor => after.inbound_count += 1,
+                Side::Agent => after.outbound_count += 1,
+            }
+            after.last_message_at = self.now;
+            after.last_message = Some(Conversation::preview_of(new.text.as_str()));
+        }
+        let message = Message {
+            id: new.id,
+            workspace_id: after.workspace_id,
+            conversation_id: after.id,
+            seq: after.last_seq,
+            rev: (!new.private).then_some(after.rev),
+            staff_rev: after.staff_rev,
+            made_rev: (!new.private).then_some(after.rev),
+            made_staff_rev: after.staff_rev,
+            sender: self.actor.sender(),
+            kind: MessageKind::Text,
+            text: new.text.as_str().to_owned(),
+            payload: None,
+            reply_to: new.reply_to,
+            reactions: Vec::new(),
+            metadata: None,
+            client_id: new.client_id.as_ref().map(|id| id.as_str().to_owned()),
+            content: new.content(),
+            status: MessageStatus::Sent,
+            private: new.private,
+            inbound_count: after.inbound_count,
+            outbound_count: after.outbound_count,
+            sent_at: new.sent_at,
+            created_at: self.now,
+            edited_at: None,
+            deleted_at: None,
+        };
+        // Who writes has read: the author's own side is at the head now.
+        let mut agent_mark = None;
+        if !new.private && !matches!(self.actor, Actor::System(_)) {
+            after.move_mark(side, after.head_mark(side));
+            agent_mark = self.own_mark(after.head_mark(Side::Agent));
+        }
+        let mut change = self.decided(after, !new.private, Outcome::Stored(Arc::new(message)));
+        change.agent_mark = agent_mark;
+        Ok(change)
+    }
+
+    pub(super) fn edit(&self, text: &MessageText) -> Result<Change, CommandError> {
+        let message = self.named_message()?;
+        let admin = matches!(self.actor, Actor::Agent(agent) if agent.role >= Role::Admin);
+        if !(self.actor.wrote(message) || admin) {
+            return Err(CommandError::Forbidden(NOT_YOURS));
+        }
+        if message.deleted_at.is_some() {
+            return Err(CommandError::Conflict("a deleted message cannot be edited"));
+        }
+        if message.text == text.as_str() {
+            return Ok(self.nothing(Outcome::MessageChanged(Arc::clone(message))));
+        }
+        let mut edited = Message::clone(message);
+        edited.text = text.as_str().to_owned();
+        edited.edited_at = Some(self.now);
+        Ok(self.message_changed(edited, MessageChange::Edited))
+    }
+
+    pub(super) fn delete_message(&self) -> Result<Change, CommandError> {
+        let message = self.named_message()?;
+        let admin = matches!(self.actor, Actor::Agent(agent) if agent.role >= Role::Admin);
+        if !(self.actor.wrote(message) || admin) {
+            return Err(CommandError::Forbidden(NOT_YOURS));
+        }
+        if message.deleted_at.is_some() {
+            return Ok(self.nothing(Outcome::MessageChanged(Arc::clone(message))));
+        }
+        let mut deleted = Message::clone(message);
+        deleted.delete(self.now);
+        let mut change = self.message_changed(deleted, MessageChange::Deleted);
+        change.audit = Some(self.audit("message.delete", json!({"message": message.id})));
+        Ok(change)
+    }
+
+    pub(super) fn react(&self, emoji: Option<&str>) -> Result<Change, CommandError> {
+        let message = self.named_message()?;
+        if message.deleted_at.is_some() {
+            return Err(CommandError::Conflict("a deleted message takes no reaction"));
+        }
+        let mut changed = Message::clone(message);
+        if !changed.react(self.actor.side(), emoji) {
+            return Ok(self.nothing(Outcome::MessageChanged(Arc::new(changed))));
+        }
+        Ok(self.message_changed(changed, MessageChange::Reaction))
+    }
+
+    /// A known message in a new form: one number, the public one only if customers see the message.
+    pub(super) fn message_changed(&self, mut message: Message, kind: MessageChange) -> Change {
+        let mut after = Conversation::clone(self.before);
+        after.staff_rev += 1;
+        message.staff_rev = after.staff_rev;
+        if !message.private {
+            after.rev += 1;
+            message.rev = Some(after.rev);
+            if message.seq == after.last_seq {
+                after.last_message = (message.deleted_at.is_none()).then(|| Conversation::preview_of(&message.text));
+            }
+        }
+        let public = !message.private;
+        let mut change = self.decided(after, public, Outcome::MessageChanged(Arc::new(message)));
+        change.message_change = Some(kind);
+        change
+    }
+}

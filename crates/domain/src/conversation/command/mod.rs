@@ -1,0 +1,173 @@
+//! One command each: its data, its rule, its refusals. The rules are pure: conversation and command in, [`Change`] or
+//! refusal out. They run in a lane of the writer, so nothing here may wait.
+
+mod actor;
+mod marks;
+mod messages;
+mod order;
+mod state;
+#[cfg(test)]
+mod tests;
+
+pub use actor::{Actor, AgentActor, VisitorActor};
+pub use order::{Action, Command, NewMessage};
+
+use super::change::{Change, ChangedFields, Facts, Outcome};
+use super::error::CommandError;
+use super::model::{AgentMark, Conversation, Handler, ReadMark};
+use crate::agent::Role;
+use crate::audit::AuditEntry;
+use crate::clock::Timestamp;
+use crate::id::AuditId;
+use crate::message::Message;
+use std::sync::Arc;
+
+const NOT_YOURS: &str = "only its author may change this message";
+
+/// Decides a command. `now` is one moment for the whole batch; ids of audit lines come from `audit_id`.
+///
+/// # Errors
+/// The refusal; nothing changes then.
+pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, audit_id: AuditId) -> Result<Change, CommandError> {
+    must_see(before, &command.actor)?;
+    must_be_allowed(&command.actor, &command.action)?;
+    let deciding = Deciding { before, actor: &command.actor, facts, now, audit_id };
+    match &command.action {
+        Action::Send(message) => deciding.send(message),
+        Action::Edit(_, text) => deciding.edit(text),
+        Action::Delete(_) => deciding.delete_message(),
+        Action::React(_, emoji) => deciding.react(emoji.as_deref()),
+        Action::MarkRead(up_to) => Ok(deciding.mark_read(*up_to)),
+        Action::MarkDelivered(up_to) => Ok(deciding.mark_delivered(*up_to)),
+        Action::Assign(to) => Ok(deciding.hand_over(to.map_or(Handler::Queue, Handler::Agent), "conversation.assign")),
+        Action::TakeOver => deciding.take_over(),
+        Action::HandToAssistant { available } => {
+            if *available {
+                Ok(deciding.hand_over(Handler::Assistant, "conversation.hand_to_assistant"))
+            } else {
+                Err(CommandError::Conflict("no assistant is set up for this channel"))
+            }
+        }
+        Action::SetStatus(status, until) => Ok(deciding.set_status(*status, *until)),
+        Action::SetFlag(flag) => Ok(deciding.set_flag(flag.as_ref())),
+        Action::SetLabels(labels) => Ok(deciding.set_labels(labels)),
+        Action::SetCustomer { name, email } => Ok(deciding.with(|conversation| {
+            conversation.customer_name.clone_from(name);
+            conversation.customer_email.clone_from(email);
+        })),
+        Action::Wake => Ok(deciding.wake()),
+        Action::Release(agent) => {
+            let to = if before.handler == Handler::Agent(*agent) { Handler::Queue } else { before.handler };
+            Ok(deciding.hand_over(to, "conversation.release"))
+        }
+        Action::DeleteConversation => deciding.delete_conversation(),
+    }
+}
+
+/// Someone else's conversation is like one that does not exist.
+fn must_see(conversation: &Conversation, actor: &Actor) -> Result<(), CommandError> {
+    let sees = conversation.deleted_at.is_none()
+        && match actor {
+            Actor::Visitor(visitor) => visitor.workspace_id == conversation.workspace_id && visitor.id == conversation.visitor_id,
+            Actor::Agent(agent) => agent.workspace_id == conversation.workspace_id && agent.role != Role::Seller,
+            Actor::System(workspace) => *workspace == conversation.workspace_id,
+        };
+    if sees { Ok(()) } else { Err(CommandError::ConversationNotFound) }
+}
+
+/// The customer's side talks, reads and takes back; the work on a conversation is ours.
+fn must_be_allowed(actor: &Actor, action: &Action) -> Result<(), CommandError> {
+    let Actor::Visitor(_) = actor else { return Ok(()) };
+    match action {
+        Action::Send(message) if message.private => Err(CommandError::Forbidden("only agents write notes")),
+        Action::Edit(..) => Err(CommandError::Forbidden(NOT_YOURS)),
+        Action::Send(_) | Action::Delete(_) | Action::React(..) | Action::MarkRead(_) | Action::MarkDelivered(_) => Ok(()),
+        Action::Assign(_)
+        | Action::TakeOver
+        | Action::HandToAssistant { .. }
+        | Action::SetStatus(..)
+        | Action::SetFlag(_)
+        | Action::SetLabels(_)
+        | Action::SetCustomer { .. }
+        | Action::Wake
+        | Action::Release(_)
+        | Action::DeleteConversation => Err(CommandError::Forbidden("only agents may do this")),
+    }
+}
+
+/// What every rule looks at.
+struct Deciding<'a> {
+    before: &'a Arc<Conversation>,
+    actor: &'a Actor,
+    facts: &'a Facts,
+    now: Timestamp,
+    audit_id: AuditId,
+}
+
+impl Deciding<'_> {
+    /// A change of the conversation's own fields: one number, the public one only if a visitor sees a difference.
+    fn with(&self, edit: impl FnOnce(&mut Conversation)) -> Change {
+        let mut after = Conversation::clone(self.before);
+        edit(&mut after);
+        let fields = ChangedFields::between(self.before, &after);
+        if !fields.any() {
+            return self.nothing(Outcome::Unchanged);
+        }
+        after.staff_rev += 1;
+        if fields.is_public() {
+            after.rev += 1;
+        }
+        self.decided(after, fields.is_public(), Outcome::Changed)
+    }
+
+    /// Finishes a change that has its number: what differs of the conversation's own fields carries the same one.
+    fn decided(&self, mut after: Conversation, public: bool, outcome: Outcome) -> Change {
+        let fields = ChangedFields::between(self.before, &after);
+        if fields.any() {
+            after.changed_staff_rev = after.staff_rev;
+        }
+        if fields.is_public() {
+            after.changed_rev = after.rev;
+        }
+        after.updated_at = self.now;
+        let mut change = Change::nothing(Arc::new(after), outcome);
+        change.fields = fields;
+        change.numbered = true;
+        change.public = public;
+        change.writes = true;
+        change
+    }
+
+    fn nothing(&self, outcome: Outcome) -> Change {
+        Change::nothing(Arc::clone(self.before), outcome)
+    }
+
+    /// The message that the command names, if this caller may see it.
+    fn named_message(&self) -> Result<&Arc<Message>, CommandError> {
+        let message = self.facts.message.as_ref().ok_or(CommandError::MessageNotFound)?;
+        if message.private && matches!(self.actor, Actor::Visitor(_)) {
+            return Err(CommandError::MessageNotFound);
+        }
+        Ok(message)
+    }
+
+    /// An agent's own mark; machines have none, and nothing is kept of who has read nothing.
+    fn own_mark(&self, mark: ReadMark) -> Option<AgentMark> {
+        match self.actor {
+            Actor::Agent(agent) if !agent.machine && mark.seq > 0 => Some(AgentMark { conversation_id: self.before.id, agent_id: agent.id, mark, at: self.now }),
+            _ => None,
+        }
+    }
+
+    fn audit(&self, action: &str, detail: serde_json::Value) -> AuditEntry {
+        AuditEntry {
+            id: self.audit_id,
+            workspace_id: self.before.workspace_id,
+            actor_id: self.actor.uuid(),
+            action: action.to_owned(),
+            target_id: self.before.id.0,
+            detail,
+            at: self.now,
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What can be asked of a conversation.
+
+use super::Actor;
+use crate::clock::Timestamp;
+use crate::conversation::Status;
+use crate::id::{AgentId, ConversationId, KeyHash, MessageId};
+use crate::message::{AuthorId, Message, MessageKind};
+use crate::text::{ClientId, Label, Line, MessageText};
+
+/// A message to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMessage {
+    /// What it shall be named.
+    pub id: MessageId,
+    /// What it says.
+    pub text: MessageText,
+    /// Whether only agents shall see it.
+    pub private: bool,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// The client's own id.
+    pub client_id: Option<ClientId>,
+    /// What the sender's clock said.
+    pub sent_at: Option<Timestamp>,
+}
+
+impl NewMessage {
+    pub(super) fn content(&self) -> KeyHash {
+        Message::content_hash(MessageKind::Text, self.text.as_str(), None, self.reply_to, self.private)
+    }
+}
+
+/// What shall be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Say something.
+    Send(NewMessage),
+    /// Say it in other words: an agent's own message, or any by an admin.
+    Edit(MessageId, MessageText),
+    /// Take it back: an own message, or any by an admin.
+    Delete(MessageId),
+    /// Put a sign on it; `None` takes it away.
+    React(MessageId, Option<String>),
+    /// The caller's side has read up to a place; `None` is the head.
+    MarkRead(Option<i64>),
+    /// The caller's client has received up to a place; `None` is the head.
+    MarkDelivered(Option<i64>),
+    /// Give it to an agent, or back to the queue.
+    Assign(Option<AgentId>),
+    /// Take it oneself.
+    TakeOver,
+    /// Let the assistant answer; says whether the channel has one.
+    HandToAssistant {
+        /// Whether an assistant is on in the channel.
+        available: bool,
+    },
+    /// Set where the work stands, with the wake-up time of `snoozed`.
+    SetStatus(Status, Option<Timestamp>),
+    /// Put up or take down the flag.
+    SetFlag(Option<Option<Line>>),
+    /// Replace the labels.
+    SetLabels(Vec<Label>),
+    /// The customer has another name or address now.
+    SetCustomer {
+        /// The name.
+        name: Option<String>,
+        /// The address.
+        email: Option<String>,
+    },
+    /// A snoozed conversation's time has come.
+    Wake,
+    /// Back to the queue if this agent has it.
+    Release(AgentId),
+    /// Remove it for both parties.
+    DeleteConversation,
+}
+
+/// An order to one conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// Which.
+    pub conversation_id: ConversationId,
+    /// Who acts.
+    pub actor: Actor,
+    /// What shall be done.
+    pub action: Action,
+}
+
+impl Command {
+    /// The client id under which it must happen only once.
+    #[must_use]
+    pub fn client_id(&self) -> Option<(AuthorId, &str)> {
+        match &self.action {
+            Action::Send(NewMessage { client_id: Some(id), .. }) => Some((self.actor.author(), id.as_str())),
+            _ => None,
+        }
+    }
+}
