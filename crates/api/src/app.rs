@@ -37,7 +37,7 @@ pub struct Documents {
 /// Pages and sockets, which OpenAPI does not describe.
 const PAGES: [(&str, &[&str]); 9] = [
     ("/setup", &["GET", "POST"]),
-    ("/setup.css", &["GET"]),
+    ("/assets/{folder}/{file}", &["GET"]),
     ("/ws", &["GET"]),
     ("/ws/admin/chat", &["GET"]),
     ("/ws/chat/{room_id}", &["GET"]),
@@ -55,7 +55,7 @@ fn documented(config: &mut ServiceConfig) {
 #[must_use]
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
     let (_, document) = App::new().into_utoipa_app().openapi(openapi::base()).configure(documented).split_for_parts();
-    document
+    openapi::without_null_defaults(document)
 }
 
 impl Documents {

@@ -59,6 +59,27 @@ pub fn base() -> Document {
     document
 }
 
+/// The same document without `"default": null`, which `#[serde(default)]` writes for each optional field: generated
+/// clients take a field with a default for one that is always there.
+#[must_use]
+pub fn without_null_defaults(document: Document) -> Document {
+    fn clean(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                if fields.get("default").is_some_and(serde_json::Value::is_null) {
+                    fields.remove("default");
+                }
+                fields.values_mut().for_each(clean);
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(clean),
+            _ => {}
+        }
+    }
+    let Ok(mut value) = serde_json::to_value(&document) else { return document };
+    clean(&mut value);
+    serde_json::from_value(value).unwrap_or(document)
+}
+
 /// The audiences of the menu, with the tags that each sees.
 pub const AUDIENCES: [(&str, &str, &[&str]); 3] = [
     ("widget", "Widget and customers", &["Visitors", "Sessions", "Messages", "Rooms", "Realtime"]),

@@ -80,7 +80,7 @@ impl Running {
         let workers = Workers::start(&wired);
         let documents = web::Data::new(Documents::new());
         let state = wired.state.clone();
-        let server = HttpServer::new(move || application(state.clone(), documents.clone(), parlor_web::routes));
+        let server = HttpServer::new(move || application(state.clone(), documents.clone(), parlor_web::routes)).on_connect(parlor_api::ws::remember_socket);
         let server = match threads {
             Some(threads) => server.workers(threads),
             None => server,

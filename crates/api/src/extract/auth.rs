@@ -291,5 +291,7 @@ pub fn idempotency_key(request: &HttpRequest, kind: &str, caller: &str, content:
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let text = header.to_str().map_err(|_| Problem::field("Idempotency-Key", "must be 1 to 64 visible characters"))?;
     let key = ClientId::parse(text).map_err(|error| Problem::field("Idempotency-Key", error.to_string()))?;
-    Ok(Some(CreationKey::new(kind, caller, key.as_str(), content)))
+    // Behind one address are many people; a client that repeats is the same client.
+    let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Ok(Some(CreationKey::new(kind, &format!("{caller}\n{client}"), key.as_str(), content)))
 }

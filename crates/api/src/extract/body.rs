@@ -85,23 +85,25 @@ fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // First the whole body: a field that is wrong says nothing about text that breaks off behind it.
+    let text = std::str::from_utf8(bytes).map_err(|cause| not_text(bytes, cause.valid_up_to()))?;
+    serde_json::from_str::<IgnoredAny>(text).map_err(|cause| not_json(&cause))?;
     // A struct is read from an array, too: its fields in their order. That is nothing to promise.
-    if bytes.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice::<IgnoredAny>(bytes).map_err(|cause| not_json(&cause))?;
+    if text.trim_start().starts_with('[') {
         return Err(Problem::field("body", "must be a JSON object"));
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|error| {
         let path = error.path().to_string();
         let cause = error.into_inner();
-        if cause.is_data() {
-            let (field, detail) = place(path, plain(&cause));
-            return Problem::fields(vec![FieldError { field, detail }]);
-        }
-        not_json(&cause)
-    })?;
-    reader.end().map_err(|cause| not_json(&cause))?;
-    Ok(value)
+        let detail = match plain(&cause) {
+            detail if cause.is_data() => detail,
+            // It is valid JSON, so only where a word is wanted.
+            detail if detail == "expected value" => "must be one of the documented words".to_owned(),
+            detail => format!("cannot be read at line {}, column {}: {detail}", cause.line(), cause.column()),
+        };
+        let (field, detail) = place(path, detail);
+        Problem::fields(vec![FieldError { field, detail }])
+    })
 }
 
 /// Names the field that is wrong, and what it should be. What the client sent instead is not repeated: details are logged, and it may
@@ -142,16 +144,22 @@ fn plain(cause: &serde_json::Error) -> String {
     text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
 }
 
+fn not_text(bytes: &[u8], valid_up_to: usize) -> Problem {
+    let before = bytes.get(..valid_up_to).unwrap_or_default();
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let column = before.rsplit(|byte| *byte == b'\n').next().map_or(0, <[u8]>::len) + 1;
+    broken("not UTF-8", line, column)
+}
+
 fn not_json(cause: &serde_json::Error) -> Problem {
-    let detail = format!(
-        "The body is not valid JSON: {} at line {}, column {}.",
-        plain(cause),
-        cause.line(),
-        cause.column()
-    );
+    broken(&plain(cause), cause.line(), cause.column())
+}
+
+fn broken(reason: &str, line: usize, column: usize) -> Problem {
+    let detail = format!("The body is not valid JSON: {reason} at line {line}, column {column}.");
     let errors = vec![FieldError {
         field: "body".to_owned(),
-        detail: format!("is not valid JSON at line {}, column {}", cause.line(), cause.column()),
+        detail: format!("is not valid JSON at line {line}, column {column}"),
     }];
     Problem {
         errors,

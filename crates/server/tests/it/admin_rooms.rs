@@ -26,15 +26,29 @@ async fn detail(app: &TestApp, token: &str, id: &str) -> Value {
 
 async fn listed(app: &TestApp, token: &str, query: &str) -> Vec<String> {
     let body = app.get(&format!("/api/admin/chat-rooms/?{query}")).bearer(token).send().await.expect(200);
-    body["results"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect()
+    body["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn history(app: &TestApp, token: &str, id: &str) -> Vec<Value> {
-    app.get(&format!("/api/admin/chat-rooms/{id}/messages/")).bearer(token).send().await.expect(200)["results"].as_array().unwrap().clone()
+    app.get(&format!("/api/admin/chat-rooms/{id}/messages/")).bearer(token).send().await.expect(200)["results"]
+        .as_array()
+        .unwrap()
+        .clone()
 }
 
 async fn api_key(app: &TestApp, owner: &str, scope: &str) -> String {
-    let body = app.post("/api/admin/api-keys/").bearer(owner).json(json!({"name": "Orders", "scope": scope})).send().await.expect(201);
+    let body = app
+        .post("/api/admin/api-keys/")
+        .bearer(owner)
+        .json(json!({"name": "Orders", "scope": scope}))
+        .send()
+        .await
+        .expect(201);
     body["secret"].as_str().unwrap().to_owned()
 }
 

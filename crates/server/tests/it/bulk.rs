@@ -6,7 +6,7 @@ use parlor_domain::agent::Role;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -16,18 +16,23 @@ const MESSAGES: usize = 10_000;
 const CONNECTIONS: usize = 64;
 const NOTES: usize = 200;
 const EDITS: usize = 200;
+/// Nothing takes so long; what does has missed something.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// A socket that was greeted: from here on it is told what happens.
 async fn connect(app: &TestApp, path: &str) -> Stream {
-    let (stream, _) = connect_async_with_config(app.socket_url(path), None, true).await.unwrap();
+    let (mut stream, _) = connect_async_with_config(app.socket_url(path), None, true).await.unwrap();
+    let welcome: Value = serde_json::from_str(&next(&mut stream).await).unwrap();
+    assert_eq!(welcome["event"], "session:welcome", "{welcome}");
     stream
 }
 
-/// The next text. A client that gets none for long has missed something.
+/// The next text.
 async fn next(stream: &mut Stream) -> String {
     loop {
-        match tokio::time::timeout(Duration::from_secs(60), stream.next()).await.expect("a frame in time") {
+        match tokio::time::timeout(PATIENCE, stream.next()).await.expect("a frame in time") {
             Some(Ok(Message::Text(text))) => return text.to_string(),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
             other => panic!("the socket ended: {other:?}"),
@@ -87,7 +92,9 @@ async fn write_and_read(mut stream: Stream, room: String, number: usize, stored:
 
 /// Waits until so many messages are stored, so that the agents' work is spread among them.
 async fn stored_so_far(stored: &Mutex<Vec<(String, i64)>>, count: usize) {
+    let begun = Instant::now();
     while stored.lock().unwrap().len() < count {
+        assert!(begun.elapsed() < PATIENCE, "the visitors stopped writing");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -1,8 +1,9 @@
 //! Recognisable secrets are sent through every path, in the right and in all wrong places, to the real binary that logs as much as it can.
 //! None is found in its log, its spans or its metrics, and no refusal repeats one.
 
-use crate::access::people::operations;
+use crate::access::people::{document, operations};
 use crate::app::{Database, HOST_SECRET, host_token};
+use crate::malformed::resolve;
 use futures_util::{SinkExt, StreamExt};
 use parlor_infra::testing::TestPostgres;
 use reqwest::Method;
@@ -16,6 +17,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const PATIENCE: Duration = Duration::from_secs(30);
+const NOBODY: &str = "018f6a3e-5b1c-7000-8000-000000000077";
 const METRICS_TOKEN: &str = "canary-metrics-51b0c3";
 const PASSWORD: &str = "canary-password-93af1e";
 
@@ -255,6 +257,7 @@ async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
 
 /// A secret in every place where it has no business.
 async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, owner: &str) {
+    let document = document();
     let mut answers = Vec::new();
     let encoded = secret.replace('@', "%40").replace('+', "%2B");
     for operation in operations() {
@@ -268,12 +271,11 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
             calls.push(as_owner().body(format!("{{\"message\": \"{secret}")));
             calls.push(as_owner().body(format!("{{\"message\": \"{secret}\"}} {secret}")));
             calls.push(as_owner().body(format!("\"{secret}\"")));
-            let text = serde_json::to_string(&json!({secret: secret})).unwrap();
-            calls.push(as_owner().body(text));
-            let properties = ["message", "metadata", "role", "scope", "status", "flagged", "private", "up_to_seq", "labels", "origins", "cookie", "settings", "assignee_id", "reply_to", "until", "kind", "identity", "token", "password", "old", "new", "refresh", "email", "customer_email", "phone", "username", "visitor_id", "conversation_id", "channel", "emoji", "type"];
-            for property in properties {
+            let schema = resolve(&document, &operation.item["requestBody"]["content"]["application/json"]["schema"]);
+            for property in schema["properties"].as_object().unwrap().keys() {
                 calls.push(as_owner().body(json!({property: secret}).to_string()));
-                calls.push(as_owner().body(json!({property: [secret, {secret: secret}]}).to_string()));
+                calls.push(as_owner().body(json!({property: [secret, {"a": secret}]}).to_string()));
+                calls.push(as_owner().body(json!({property: {"a": secret}}).to_string()));
             }
             calls.push(call(&plain).header("content-type", secret).body(secret.to_owned()));
         }
@@ -324,7 +326,7 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
     ];
     let frames: Vec<String> = std::iter::once(hello).chain(wrong).collect();
     answers.push(("frames".to_owned(), server.socket("/ws", None, &frames).await));
-    let hello = json!({"id": "1", "event": "session:hello", "data": {"token": secret, "client": {"name": secret, "version": secret}, "resume": [{"conversation_id": secret, "after_rev": 1}]}}).to_string();
+    let hello = json!({"id": "1", "event": "session:hello", "data": {"token": secret, "client": {"name": secret, "version": secret}, "resume": [{"conversation_id": NOBODY, "after_rev": 1, "token": secret}]}}).to_string();
     answers.push(("hello".to_owned(), server.socket("/ws", None, &[hello]).await));
     for path in [format!("/ws?token={encoded}"), format!("/ws?ticket={encoded}"), format!("/ws?channel={encoded}"), format!("/ws/admin/chat/?token={encoded}"), format!("/ws/chat/{encoded}/")] {
         server.socket(&path, None, &[]).await;
@@ -355,7 +357,7 @@ async fn nothing_is_told(database: Database, format: &str) {
     let metrics = server.request(Method::GET, "/metrics").bearer_auth(METRICS_TOKEN).send().await.unwrap().text().await.unwrap();
     assert!(metrics.contains("parlor_http_request_seconds") && metrics.contains("/api/chats/visitors/{id}"), "metrics are counted by route: {metrics}");
     let log = server.stop().await;
-    assert!(log.lines().count() > 1_000 && log.contains("TRACE") && log.contains("/api/chats/visitors/{id}"), "it logs as much as it can: {log}");
+    assert!(log.lines().count() > 1_000 && log.contains("DEBUG") && log.contains("/api/chats/visitors/{id}"), "it logs as much as it can: {log}");
     assert_eq!(log.matches(&link).count(), 1, "the first owner's link is told once, at the start");
     canaries.look("the metrics", &metrics);
     canaries.look("the log", &log);

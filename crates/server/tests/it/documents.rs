@@ -37,3 +37,10 @@ fn every_operation_has_a_name_a_tag_and_words() {
         }
     }
 }
+
+#[test]
+fn no_field_is_said_to_be_there_because_of_a_null_default() {
+    let document = parlor_api::app::openapi_document().to_json().unwrap();
+    assert!(!document.contains("\"default\":null"));
+    assert!(document.contains("\"openapi\":\"3.1.0\""));
+}

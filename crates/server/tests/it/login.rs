@@ -10,7 +10,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 async fn try_login(app: &TestApp, username: &str, password: &str) -> Answer {
-    app.post("/api/admin/auth/login/").json(json!({"username": username, "password": password})).send().await
+    app.post("/api/admin/auth/login/")
+        .json(json!({"username": username, "password": password}))
+        .send()
+        .await
 }
 
 async fn login(app: &TestApp, username: &str) -> (String, String) {
@@ -330,7 +333,7 @@ on_both! {
                 ("no-referrer", "nosniff", "no-store", "text/html; charset=utf-8")
             );
         }
-        assert_eq!(app.get("/setup.css").send().await.header("content-type"), "text/css; charset=utf-8");
+        assert_eq!(app.get("/assets/shared/pages.css").send().await.header("content-type"), "text/css");
         assert!(!serde_json::to_string(&parlor_api::app::openapi_document()).unwrap().contains("\"/setup"), "pages are no part of the API");
     }
 }
@@ -354,9 +357,26 @@ async fn tried_logins_are_limited_by_account_and_by_address() {
     wrong_field(app.post("/api/admin/auth/setup/").json(setup.clone()).send().await, "token");
     too_many(app.post("/api/admin/auth/setup/").json(setup).send().await);
     too_many(try_login(&app, "olga@example.com", PASSWORD).await);
-    too_many(app.post("/api/admin/auth/password/").bearer(&access).json(json!({"old": "wrong horse battery", "new": PASSWORD})).send().await);
-    let page = app.post("/setup").raw("application/x-www-form-urlencoded", "token=setup_x&email=olga%40example.com&name=Olga&password=correct+horse+battery").send().await;
+    too_many(
+        app.post("/api/admin/auth/password/")
+            .bearer(&access)
+            .json(json!({"old": "wrong horse battery", "new": PASSWORD}))
+            .send()
+            .await,
+    );
+    let page = app
+        .post("/setup")
+        .raw(
+            "application/x-www-form-urlencoded",
+            "token=setup_x&email=olga%40example.com&name=Olga&password=correct+horse+battery",
+        )
+        .send()
+        .await;
     assert_eq!(page.status, 429);
-    assert!(page.header("retry-after").parse::<u64>().unwrap() >= 1 && page.text.contains("try again"), "{}", page.text);
+    assert!(
+        page.header("retry-after").parse::<u64>().unwrap() >= 1 && page.text.contains("try again"),
+        "{}",
+        page.text
+    );
     assert!(works(&app, &access).await, "who is logged in goes on");
 }

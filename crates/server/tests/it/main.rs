@@ -26,3 +26,8 @@ mod documents;
 mod schema;
 mod stored;
 mod wrong_bodies;
+mod socket;
+mod sockets_frames;
+mod sockets_login;
+mod sockets_resume;
+mod sockets_signals;

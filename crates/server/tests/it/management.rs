@@ -183,11 +183,11 @@ on_both! {
         wrong_field(app.get("/api/admin/visitors/?q=%00").bearer(&agent).send().await, "q");
         let (foreigner, _) = app.agent_in(other_workspace(&app).await, "eve@example.com", Role::Owner).await;
         for path in [path.as_str(), &format!("/api/admin/visitors/{NOBODY}/"), "/api/admin/visitors/x/"] {
-            let status = app.get(path).bearer(&foreigner).send().await;
-            assert_eq!(status.status, 404, "{}", status.text);
-            assert_eq!(app.patch(path).bearer(&foreigner).json(json!({"name": "x"})).send().await.status, 404);
+            app.get(path).bearer(&foreigner).send().await.problem(404, "visitor_not_found");
+            app.patch(path).bearer(&foreigner).json(json!({"name": "x"})).send().await.problem(404, "visitor_not_found");
         }
-        assert_eq!(app.get(&format!("/api/admin/visitors/{key}/")).bearer(&agent).send().await.status, 404, "a key names nobody to agents");
+        // A key names nobody to agents.
+        app.get(&format!("/api/admin/visitors/{key}/")).bearer(&agent).send().await.problem(404, "visitor_not_found");
     }
 
     async fn a_proven_address_outlives_an_edit(app: TestApp) {
@@ -263,9 +263,18 @@ async fn a_channels_origins_may_call_at_once() {
     };
     assert!(!allowed("https://shop.example.com").await);
     assert!(allowed("http://localhost:3000").await);
-    let made = app.post("/api/admin/channels/").bearer(&admin).json(json!({"kind": "web", "name": "Shop", "origins": ["https://shop.example.com"]})).send().await.expect(201);
+    let made = app
+        .post("/api/admin/channels/")
+        .bearer(&admin)
+        .json(json!({"kind": "web", "name": "Shop", "origins": ["https://shop.example.com"]}))
+        .send()
+        .await
+        .expect(201);
     assert!(allowed("https://shop.example.com").await);
-    assert!(!allowed("http://localhost:3000").await, "as soon as a channel names a site, this machine's own are foreign");
+    assert!(
+        !allowed("http://localhost:3000").await,
+        "as soon as a channel names a site, this machine's own are foreign"
+    );
     let path = format!("/api/admin/channels/{}/", made["id"].as_str().unwrap());
     app.patch(&path).bearer(&admin).json(json!({"origins": []})).send().await.expect(200);
     assert!(!allowed("https://shop.example.com").await);

@@ -67,9 +67,13 @@ async fn socket(url: &str, token: &str) -> Socket {
     let url = url.replacen("http", "ws", 1);
     let (mut socket, _) = tokio_tungstenite::connect_async(format!("{url}/ws")).await.unwrap();
     socket.send(Message::text(json!({"id": "1", "event": "session:hello", "data": {"token": token}}).to_string())).await.unwrap();
-    let reply: Value = serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
-    assert_eq!(reply["ok"], true, "{reply}");
-    socket
+    loop {
+        let frame: Value = serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
+        if frame["reply_to"] == "1" {
+            assert_eq!(frame["ok"], true, "{frame}");
+            return socket;
+        }
+    }
 }
 
 /// Waits for the close, and gives its code.

@@ -13,15 +13,6 @@ use serde::Deserialize;
 /// Nothing but our own style sheet, and the form goes nowhere else.
 const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-const STYLE: &str = "\
-:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
-body { max-width: 26rem; margin: 10vh auto; padding: 0 1rem; }
-label { display: block; margin-top: 1rem; }
-input, button { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem; }
-button { margin-top: 1.5rem; }
-[role=alert] { border-left: .25rem solid #c62828; padding-left: .75rem; }
-";
-
 #[derive(Deserialize)]
 struct Link {
     token: Option<String>,
@@ -29,47 +20,69 @@ struct Link {
 
 /// The pages of this family. They are no part of the API, so no part of its document.
 pub fn pages(config: &mut web::ServiceConfig) {
-    config.service(show_setup).service(submit_setup).service(setup_style);
+    config.service(show_setup).service(submit_setup);
 }
 
 #[get("/setup")]
 async fn show_setup(link: web::Query<Link>) -> HttpResponse {
     let token = link.into_inner().token.unwrap_or_default();
     if token.trim().is_empty() {
-        return page(StatusCode::BAD_REQUEST, "Something is missing", "<p>Open this page by the whole link that you were sent, or that the server printed at its first start.</p>");
+        return page(
+            StatusCode::BAD_REQUEST,
+            "Something is missing",
+            "<p>Open this page by the whole link that you were sent, or that the server printed at its first start.</p>",
+        );
     }
-    form(StatusCode::OK, &SetupRequest { token, email: String::new(), name: String::new(), password: String::new() }, &[])
+    form(
+        StatusCode::OK,
+        &SetupRequest {
+            token,
+            email: String::new(),
+            name: String::new(),
+            password: String::new(),
+        },
+        &[],
+    )
 }
 
 #[post("/setup")]
 async fn submit_setup(address: ClientAddress, sent: Result<web::Form<SetupRequest>, actix_web::Error>, state: web::Data<AppState>) -> HttpResponse {
     let Ok(sent) = sent else {
-        return page(StatusCode::BAD_REQUEST, "Something is missing", "<p>The form did not arrive whole. Open the link again and fill it in once more.</p>");
+        return page(
+            StatusCode::BAD_REQUEST,
+            "Something is missing",
+            "<p>The form did not arrive whole. Open the link again and fill it in once more.</p>",
+        );
     };
     match sent.carry_out(address, &state).await {
         Ok(tokens) => {
-            // Nobody holds this login's tokens; the person logs in by the inbox.
+            // Nobody holds this login's tokens; the person logs in anew.
             if let Err(error) = state.auth.logout_by_refresh(&tokens.refresh).await {
                 tracing::warn!(%error, "the login of a set-up was left to run out");
             }
-            let inbox = escape(&format!("{}/admin", state.settings.public_url));
+            let docs = escape(&format!("{}/api/docs/", state.settings.public_url));
             let who = escape(tokens.agent.email.as_str());
-            page(StatusCode::OK, "You are set up", &format!("<p>Your account <strong>{who}</strong> is ready, and this link is used up.</p><p><a href=\"{inbox}\">Open the inbox</a> and log in with your e-mail address and the password you just chose.</p>"))
+            page(
+                StatusCode::OK,
+                "You are set up",
+                &format!(
+                    "<p>Your account <strong>{who}</strong> is ready, and this link is used up.</p><p>Log in with your e-mail address and the password you just chose: <code>POST /api/admin/auth/login/</code>, described in the <a href=\"{docs}\">API's documents</a>.</p>"
+                ),
+            )
         }
         Err(problem) => refused(&sent, problem),
     }
-}
-
-#[get("/setup.css")]
-async fn setup_style() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/css; charset=utf-8").insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff")).body(STYLE)
 }
 
 /// The form again, with what is wrong.
 fn refused(sent: &SetupRequest, problem: Problem) -> HttpResponse {
     let reasons = if problem.code == Code::InvalidInput && !problem.errors.is_empty() {
         let label = |field: &str| if field == "token" { "This link".to_owned() } else { format!("The {field}") };
-        problem.errors.iter().map(|error| format!("{} {}.", label(&error.field), error.detail)).collect()
+        problem
+            .errors
+            .iter()
+            .map(|error| format!("{} {}.", label(&error.field), error.detail))
+            .collect()
     } else {
         vec![problem.detail.clone()]
     };
@@ -81,7 +94,14 @@ fn refused(sent: &SetupRequest, problem: Problem) -> HttpResponse {
 }
 
 fn form(status: StatusCode, sent: &SetupRequest, reasons: &[String]) -> HttpResponse {
-    let alert = if reasons.is_empty() { String::new() } else { format!("<p role=\"alert\">{}</p>", reasons.iter().map(|reason| escape(reason)).collect::<Vec<_>>().join("<br>")) };
+    let alert = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "<p role=\"alert\">{}</p>",
+            reasons.iter().map(|reason| escape(reason)).collect::<Vec<_>>().join("<br>")
+        )
+    };
     let (token, email, name) = (escape(&sent.token), escape(&sent.email), escape(&sent.name));
     page(
         status,
@@ -107,7 +127,7 @@ fn page(status: StatusCode, title: &str, content: &str) -> HttpResponse {
         .insert_header((CACHE_CONTROL, "no-store"))
         .body(format!(
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <title>{title} – Parlor</title><link rel=\"stylesheet\" href=\"/setup.css\"></head><body><main><h1>{title}</h1>{content}</main></body></html>"
+             <title>{title} – Parlor</title><link rel=\"stylesheet\" href=\"/assets/shared/pages.css\"></head><body><main><h1>{title}</h1>{content}</main></body></html>"
         ))
 }
 

@@ -280,13 +280,14 @@ pub struct PageSeen {
     pub title: Option<String>,
 }
 
+// A frame that is held in a box has the schema of what is inside.
 macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident($data:ty) = $name:literal),+ $(,)?) => {
+    ($($(#[$doc:meta])* $variant:ident($held:ty as $data:ty) = $name:literal),+ $(,)?) => {
         /// What the server tells.
         #[derive(Debug, Clone, PartialEq, Serialize)]
         #[serde(untagged)]
         pub enum Event {
-            $($(#[$doc])* $variant($data)),+
+            $($(#[$doc])* $variant($held)),+
         }
 
         impl Event {
@@ -307,7 +308,7 @@ macro_rules! events {
 
             fn parse(name: &str, data: &str) -> Result<Self, String> {
                 match name {
-                    $($name => serde_json::from_str::<$data>(data).map(Self::$variant).map_err(|error| format!("{name}: {error}")),)+
+                    $($name => serde_json::from_str::<$held>(data).map(Self::$variant).map_err(|error| format!("{name}: {error}")),)+
                     _ => Err(format!("there is no event {name}")),
                 }
             }
@@ -317,35 +318,35 @@ macro_rules! events {
 
 events! {
     /// Greets a client that logged in by its URL.
-    Welcome(SessionReply) = "session:welcome",
+    Welcome(SessionReply as SessionReply) = "session:welcome",
     /// The token runs out within 60 s: send `session:refresh`.
-    Expiring(SessionExpiring) = "session:expiring",
+    Expiring(SessionExpiring as SessionExpiring) = "session:expiring",
     /// The server goes away.
-    Closing(SessionClosing) = "session:closing",
+    Closing(SessionClosing as SessionClosing) = "session:closing",
     /// The answer to `ping`.
-    Pong(Nothing) = "pong",
+    Pong(Nothing as Nothing) = "pong",
     /// A new message; in a resume any message that was made or changed.
-    NewMessage(Box<NewMessage>) = "conversation:new-message",
+    NewMessage(Box<NewMessage> as NewMessage) = "conversation:new-message",
     /// A known message in its new form.
-    MessageUpdated(Box<MessageUpdated>) = "conversation:message-updated",
+    MessageUpdated(Box<MessageUpdated> as MessageUpdated) = "conversation:message-updated",
     /// The conversation itself changed.
-    Updated(Box<ConversationUpdated>) = "conversation:updated",
+    Updated(Box<ConversationUpdated> as ConversationUpdated) = "conversation:updated",
     /// The conversation is gone; the subscription ends.
-    Deleted(Nothing) = "conversation:deleted",
+    Deleted(Nothing as Nothing) = "conversation:deleted",
     /// Somebody types, or stopped.
-    Typing(Typing) = "conversation:typing",
+    Typing(Typing as Typing) = "conversation:typing",
     /// A side has read up to a place.
-    Read(ReadUpTo) = "conversation:read",
+    Read(ReadUpTo as ReadUpTo) = "conversation:read",
     /// A side's client has received up to a place.
-    Delivered(Delivered) = "conversation:delivered",
+    Delivered(Delivered as Delivered) = "conversation:delivered",
     /// An agent has the conversation open, or closed it.
-    Viewing(Viewing) = "conversation:viewing",
+    Viewing(Viewing as Viewing) = "conversation:viewing",
     /// Somebody came, went, or is available in another way.
-    Presence(PresenceChanged) = "presence:changed",
+    Presence(PresenceChanged as PresenceChanged) = "presence:changed",
     /// A row of the workspace's list as it is now.
-    Inbox(Box<ConversationRow>) = "inbox:conversation-updated",
+    Inbox(Box<ConversationRow> as ConversationRow) = "inbox:conversation-updated",
     /// A visitor looks at another page.
-    Page(PageSeen) = "visitor:page",
+    Page(PageSeen as PageSeen) = "visitor:page",
 }
 
 /// An event with its numbers.

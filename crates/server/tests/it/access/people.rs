@@ -4,9 +4,10 @@ use crate::app::{TestApp, host_token, host_token_with};
 use parlor_domain::agent::{ApiScope, NewAgent, Role};
 use parlor_domain::channel::{ChannelKind, IdentityRule, NewChannel};
 use parlor_domain::id::WorkspaceId;
+use parlor_domain::security::Password;
 use parlor_domain::text::{Email, Line, Name};
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 pub const PASSWORD: &str = "correct horse battery";
@@ -49,6 +50,8 @@ pub struct World<'a> {
     deactivated: String,
     expired: String,
     counter: AtomicU32,
+    /// Whether agents shall have one.
+    pub passwords: AtomicBool,
 }
 
 /// What calls are about. All of it belongs to one visitor of the first workspace.
@@ -74,7 +77,7 @@ impl<'a> World<'a> {
     pub async fn new(app: &'a TestApp) -> Self {
         let home = app.state().workspaces.list().await.unwrap()[0].id;
         let away = app.state().workspaces.create(Name::parse("away").unwrap()).await.unwrap().0.id;
-        let mut world = Self { app, home, away, deactivated: String::new(), expired: String::new(), counter: AtomicU32::new(0) };
+        let mut world = Self { app, home, away, deactivated: String::new(), expired: String::new(), counter: AtomicU32::new(0), passwords: AtomicBool::new(false) };
         app.agent(DOOR, Role::Agent).await;
         world.expired = world.staff(home, Role::Owner).await.0;
         app.clock.advance(Duration::from_secs(17 * 60));
@@ -91,6 +94,7 @@ impl<'a> World<'a> {
         self.counter.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Without a password, which takes its time, unless it must have one.
     async fn new_agent(&self, workspace: WorkspaceId, role: Role, external_id: Option<&str>) -> parlor_domain::agent::Agent {
         let number = self.number();
         let new = NewAgent {
@@ -99,7 +103,7 @@ impl<'a> World<'a> {
             role,
             username: None,
             external_id: external_id.map(|id| Line::parse(id).unwrap()),
-            password: None,
+            password: self.passwords.load(Ordering::Relaxed).then(|| Password::parse(PASSWORD).unwrap()),
         };
         self.app.state().agents.create(workspace, None, new).await.unwrap()
     }

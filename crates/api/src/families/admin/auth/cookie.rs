@@ -13,7 +13,13 @@ const PATH: &str = "/api/admin/auth/";
 /// The cookie that keeps a refresh token; `secure` where the server is reached by https.
 pub fn keep(secure: bool, token: String, lifetime: std::time::Duration) -> Cookie<'static> {
     let lifetime = Duration::try_from(lifetime).unwrap_or(Duration::ZERO);
-    Cookie::build(NAME, token).path(PATH).http_only(true).same_site(SameSite::Strict).secure(secure).max_age(lifetime).finish()
+    Cookie::build(NAME, token)
+        .path(PATH)
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .secure(secure)
+        .max_age(lifetime)
+        .finish()
 }
 
 /// The cookie that makes a browser forget it.
@@ -35,6 +41,9 @@ mod tests {
     fn no_script_no_other_site_and_no_plain_http_sees_the_cookie() {
         let kept = keep(true, "t".to_owned(), std::time::Duration::from_secs(60)).to_string();
         assert_eq!(kept, "parlor_refresh=t; HttpOnly; SameSite=Strict; Secure; Path=/api/admin/auth/; Max-Age=60");
-        assert_eq!(forget(false).to_string(), "parlor_refresh=; HttpOnly; SameSite=Strict; Path=/api/admin/auth/; Max-Age=0");
+        assert_eq!(
+            forget(false).to_string(),
+            "parlor_refresh=; HttpOnly; SameSite=Strict; Path=/api/admin/auth/; Max-Age=0"
+        );
     }
 }

@@ -69,7 +69,12 @@ pub fn logged_in(state: &AppState, tokens: LoginTokens, in_cookie: bool) -> Http
     } else {
         Some(tokens.refresh)
     };
-    response.json(LoginResponse { access: tokens.access, refresh, expires_in: tokens.expires_in.as_secs(), agent: AgentResponse::new(&tokens.agent) })
+    response.json(LoginResponse {
+        access: tokens.access,
+        refresh,
+        expires_in: tokens.expires_in.as_secs(),
+        agent: AgentResponse::new(&tokens.agent),
+    })
 }
 
 /// Log in
@@ -106,7 +111,12 @@ pub async fn refresh_login(request: HttpRequest, body: OptionalBody<RefreshReque
     if let Some(token) = body.0.token() {
         return Ok(logged_in(&state, state.auth.refresh(&token).await?, false));
     }
-    let missing = || Problem::new(Code::Unauthenticated, "Authentication required: send the refresh token as `refresh`, or log in again.");
+    let missing = || {
+        Problem::new(
+            Code::Unauthenticated,
+            "Authentication required: send the refresh token as `refresh`, or log in again.",
+        )
+    };
     let token = cookie::read(&request, &state).ok_or_else(missing)?;
     match state.auth.refresh(&token).await {
         Ok(tokens) => Ok(logged_in(&state, tokens, true)),
@@ -138,7 +148,9 @@ pub async fn log_out(request: HttpRequest, body: OptionalBody<RefreshRequest>, s
 
 async fn end_login_of_bearer(request: &HttpRequest, state: &AppState) -> Result<(), Problem> {
     let LoginAuth(caller) = LoginAuth::extract(request).await?;
-    let login = caller.login_id.ok_or_else(|| Problem::new(Code::Forbidden, "This token did not come from a login here, so there is none to end."))?;
+    let login = caller
+        .login_id
+        .ok_or_else(|| Problem::new(Code::Forbidden, "This token did not come from a login here, so there is none to end."))?;
     Ok(state.auth.logout(login).await?)
 }
 

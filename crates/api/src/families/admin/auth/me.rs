@@ -103,7 +103,10 @@ impl AgentResponse {
             role: agent.role.into(),
             username: agent.username.as_ref().map(|name| name.as_str().to_owned()),
             external_id: agent.external_id.as_ref().map(|id| id.as_str().to_owned()),
-            settings: AgentSettingsResponse { notices: agent.settings.notices, sound: agent.settings.sound },
+            settings: AgentSettingsResponse {
+                notices: agent.settings.notices,
+                sound: agent.settings.sound,
+            },
             active: agent.is_active(),
             created_at: agent.created_at.to_rfc3339(),
             updated_at: agent.updated_at.to_rfc3339(),
@@ -134,7 +137,8 @@ pub struct EditMeRequest {
     #[schema(example = "Omar", min_length = 1, max_length = 200)]
     name: Option<String>,
     /// The settings of the inbox.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
+    #[schema(value_type = Option<EditSettingsRequest>)]
     settings: Option<EditSettingsRequest>,
 }
 
@@ -155,7 +159,10 @@ fn must_be_agent(caller: &Caller) -> Result<(), Problem> {
     if caller.machine.is_none() {
         return Ok(());
     }
-    Err(Problem::new(Code::Forbidden, "An API key is no agent: it has neither profile nor password. Log in as an agent for this."))
+    Err(Problem::new(
+        Code::Forbidden,
+        "An API key is no agent: it has neither profile nor password. Log in as an agent for this.",
+    ))
 }
 
 /// Who am I
@@ -182,7 +189,10 @@ pub async fn edit_me(auth: LoginAuth, body: Body<EditMeRequest>, state: web::Dat
     let name = replaced(&mut fields, "name", body.0.name.as_deref(), Name::parse);
     fields.finish()?;
     let known = state.agents.get(auth.0.workspace_id, auth.0.id).await?.settings;
-    let settings = body.0.settings.map(|wish| AgentSettings { notices: wish.notices.unwrap_or(known.notices), sound: wish.sound.unwrap_or(known.sound) });
+    let settings = body.0.settings.map(|wish| AgentSettings {
+        notices: wish.notices.unwrap_or(known.notices),
+        sound: wish.sound.unwrap_or(known.sound),
+    });
     let agent = state.agents.edit_own(auth.0.workspace_id, auth.0.id, name, settings).await?;
     Ok(HttpResponse::Ok().json(AgentResponse::new(&agent)))
 }
@@ -207,6 +217,9 @@ pub async fn change_password(
     let new = fields.take(new)?;
     // Whoever found an open page must not be able to try passwords at will.
     state.limits.login(&auth.0.id.to_string(), address)?;
-    state.auth.change_password(auth.0.workspace_id, auth.0.id, auth.0.login_id, Password::attempt(&body.0.old), new).await?;
+    state
+        .auth
+        .change_password(auth.0.workspace_id, auth.0.id, auth.0.login_id, Password::attempt(&body.0.old), new)
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

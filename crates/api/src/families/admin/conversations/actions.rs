@@ -65,7 +65,10 @@ impl SetStatusRequest {
     fn parse(self, now: Timestamp) -> Result<(Status, Option<Timestamp>), Problem> {
         let mut fields = Fields::new();
         let status = Status::from(self.status);
-        let until = self.until.as_deref().and_then(|text| fields.parsed("until", Timestamp::parse_rfc3339(text).ok_or("must be a time such as 2099-11-20T09:00:00Z")));
+        let until = self
+            .until
+            .as_deref()
+            .and_then(|text| fields.parsed("until", Timestamp::parse_rfc3339(text).ok_or("must be a time such as 2099-11-20T09:00:00Z")));
         if self.until.is_some() && status != Status::Snoozed {
             fields.wrong("until", "goes with the status snoozed only");
         } else if until.is_some_and(|until| until <= now) {
@@ -94,7 +97,12 @@ impl LabelsRequest {
         if self.labels.len() > MAX_LABELS {
             fields.wrong("labels", format!("must be at most {MAX_LABELS}"));
         }
-        let parsed = self.labels.iter().enumerate().filter_map(|(place, label)| fields.parsed(&format!("labels[{place}]"), Label::parse(label))).collect();
+        let parsed = self
+            .labels
+            .iter()
+            .enumerate()
+            .filter_map(|(place, label)| fields.parsed(&format!("labels[{place}]"), Label::parse(label)))
+            .collect();
         fields.finish()?;
         Ok(parsed)
     }
@@ -109,9 +117,17 @@ impl LabelsRequest {
     CommonProblems, BodyProblems, StaffProblems, NotFoundProblem
 ))]
 #[post("/api/admin/chat-rooms/{id}/assign")]
-pub async fn assign_conversation(auth: StaffAuth, id: web::Path<String>, body: Body<AssignRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+pub async fn assign_conversation(
+    auth: StaffAuth,
+    id: web::Path<String>,
+    body: Body<AssignRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
-    let to = body.0.assignee_id.ok_or_else(|| Problem::field("assignee_id", "is required; null gives the conversation back to the queue"))?;
+    let to = body
+        .0
+        .assignee_id
+        .ok_or_else(|| Problem::field("assignee_id", "is required; null gives the conversation back to the queue"))?;
     let conversation = state.conversations.assign(auth.0.actor(), id, to.map(AgentId)).await?;
     own_row(&state, &auth, &conversation).await
 }
@@ -155,7 +171,12 @@ pub async fn flag_conversation(auth: StaffAuth, id: web::Path<String>, body: Bod
     CommonProblems, BodyProblems, StaffProblems, NotFoundProblem
 ))]
 #[post("/api/admin/chat-rooms/{id}/labels")]
-pub async fn label_conversation(auth: StaffAuth, id: web::Path<String>, body: Body<LabelsRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+pub async fn label_conversation(
+    auth: StaffAuth,
+    id: web::Path<String>,
+    body: Body<LabelsRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
     let conversation = state.conversations.set_labels(auth.0.actor(), id, body.0.parse()?).await?;
     own_row(&state, &auth, &conversation).await
@@ -197,10 +218,20 @@ mod tests {
     #[test]
     fn until_goes_with_snoozed_and_lies_ahead() {
         let now = Timestamp(1_000_000);
-        let parse = |status, until: Option<&str>| SetStatusRequest { status, until: until.map(str::to_owned) }.parse(now).map_err(|problem| problem.errors.len());
+        let parse = |status, until: Option<&str>| {
+            SetStatusRequest {
+                status,
+                until: until.map(str::to_owned),
+            }
+            .parse(now)
+            .map_err(|problem| problem.errors.len())
+        };
         assert_eq!(parse(StatusWord::Resolved, None), Ok((Status::Resolved, None)));
         assert_eq!(parse(StatusWord::Snoozed, None), Ok((Status::Snoozed, None)));
-        assert_eq!(parse(StatusWord::Snoozed, Some("1970-01-01T01:16:41+01:00")), Ok((Status::Snoozed, Some(Timestamp(1_001_000)))));
+        assert_eq!(
+            parse(StatusWord::Snoozed, Some("1970-01-01T01:16:41+01:00")),
+            Ok((Status::Snoozed, Some(Timestamp(1_001_000))))
+        );
         assert_eq!(parse(StatusWord::Snoozed, Some("1970-01-01T00:16:40Z")), Err(1), "now is not ahead");
         assert_eq!(parse(StatusWord::Snoozed, Some("tomorrow")), Err(1));
         assert_eq!(parse(StatusWord::Open, Some("2099-01-01T00:00:00Z")), Err(1));
@@ -208,11 +239,39 @@ mod tests {
 
     #[test]
     fn labels_and_reasons_are_checked_one_by_one() {
-        let wrong = LabelsRequest { labels: vec!["a".to_owned(), " ".to_owned(), "b".repeat(51)] }.parse().unwrap_err();
-        assert_eq!(wrong.errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(), ["labels[1]", "labels[2]"]);
-        assert!(LabelsRequest { labels: vec!["a".to_owned(); 21] }.parse().is_err());
-        assert!(FlagRequest { flagged: false, reason: Some("why".to_owned()) }.parse().is_err());
-        assert_eq!(FlagRequest { flagged: false, reason: Some(String::new()) }.parse().unwrap(), None);
+        let wrong = LabelsRequest {
+            labels: vec!["a".to_owned(), " ".to_owned(), "b".repeat(51)],
+        }
+        .parse()
+        .unwrap_err();
+        assert_eq!(
+            wrong.errors.iter().map(|error| error.field.as_str()).collect::<Vec<_>>(),
+            ["labels[1]", "labels[2]"]
+        );
+        assert!(
+            LabelsRequest {
+                labels: vec!["a".to_owned(); 21]
+            }
+            .parse()
+            .is_err()
+        );
+        assert!(
+            FlagRequest {
+                flagged: false,
+                reason: Some("why".to_owned())
+            }
+            .parse()
+            .is_err()
+        );
+        assert_eq!(
+            FlagRequest {
+                flagged: false,
+                reason: Some(String::new())
+            }
+            .parse()
+            .unwrap(),
+            None
+        );
         assert_eq!(FlagRequest { flagged: true, reason: None }.parse().unwrap(), Some(None));
     }
 }

@@ -25,7 +25,10 @@ pub struct IdentityResponse {
 
 impl IdentityResponse {
     fn new<T: ToString>(identity: &Identity<T>) -> Self {
-        Self { value: identity.value.to_string(), verified: identity.verified }
+        Self {
+            value: identity.value.to_string(),
+            verified: identity.verified,
+        }
     }
 }
 
@@ -46,8 +49,18 @@ pub struct VisitorContextResponse {
 
 impl From<&VisitorContext> for VisitorContextResponse {
     fn from(context: &VisitorContext) -> Self {
-        let VisitorContext { ip, user_agent, page_url, page_title } = context.clone();
-        Self { ip, user_agent, page_url, page_title }
+        let VisitorContext {
+            ip,
+            user_agent,
+            page_url,
+            page_title,
+        } = context.clone();
+        Self {
+            ip,
+            user_agent,
+            page_url,
+            page_title,
+        }
     }
 }
 
@@ -92,7 +105,10 @@ impl VisitorCardResponse {
             id: visitor.id.0,
             name: visitor.name.as_ref().map(ToString::to_string),
             email: visitor.email.as_ref().map(IdentityResponse::new),
-            phone: visitor.phone.as_ref().map(|phone| IdentityResponse { value: phone.value.as_str().to_owned(), verified: phone.verified }),
+            phone: visitor.phone.as_ref().map(|phone| IdentityResponse {
+                value: phone.value.as_str().to_owned(),
+                verified: phone.verified,
+            }),
             external_id: visitor.external_id.as_ref().map(IdentityResponse::new),
             locale: visitor.locale.as_ref().map(ToString::to_string),
             context: (&visitor.context).into(),
@@ -165,7 +181,11 @@ pub struct ConversationChannelResponse {
 
 impl From<&Channel> for ConversationChannelResponse {
     fn from(channel: &Channel) -> Self {
-        Self { id: channel.id.0, name: channel.name.to_string(), kind: channel.kind.into() }
+        Self {
+            id: channel.id.0,
+            name: channel.name.to_string(),
+            kind: channel.kind.into(),
+        }
     }
 }
 
@@ -241,7 +261,11 @@ pub async fn get_conversation(
         visitor: visitor.as_ref().map(VisitorCardResponse::new),
         session: session.as_ref().map(Into::into),
         channel,
-        read: ReadStateResponse { visitor: conversation.visitor_mark.seq, team: conversation.team_mark.seq, me: mark.seq },
+        read: ReadStateResponse {
+            visitor: conversation.visitor_mark.seq,
+            team: conversation.team_mark.seq,
+            me: mark.seq,
+        },
         row: OwnConversationRow::new(&conversation, mark),
     }))
 }

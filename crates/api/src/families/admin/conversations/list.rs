@@ -56,7 +56,9 @@ impl ConversationQuery {
         let assignee = self.assignee.as_deref().and_then(|text| match text {
             "me" => Some(AssigneeFilter::Agent(me)),
             "none" => Some(AssigneeFilter::Nobody),
-            id => fields.parsed("assignee", id.parse().map_err(|_| "must be me, none or an agent's id")).map(AssigneeFilter::Agent),
+            id => fields
+                .parsed("assignee", id.parse().map_err(|_| "must be me, none or an agent's id"))
+                .map(AssigneeFilter::Agent),
         });
         let label = fields.optional("label", self.label.as_deref(), Label::parse).map(Label::into_string);
         let query = fields.optional("q", self.q.as_deref(), Line::parse).map(Line::into_string);
@@ -97,5 +99,7 @@ pub async fn list_conversations(
         must_see_deleted(&auth.0)?;
     }
     let found = state.reader.list(auth.0.workspace_id, auth.0.id, &filter, cursor, limit).await?;
-    Ok(HttpResponse::Ok().json(ListResponse::new(found.map(|(conversation, mark)| OwnConversationRow::new(&conversation, mark)))))
+    Ok(HttpResponse::Ok().json(ListResponse::new(
+        found.map(|(conversation, mark)| OwnConversationRow::new(&conversation, mark)),
+    )))
 }

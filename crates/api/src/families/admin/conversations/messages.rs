@@ -1,7 +1,7 @@
 use crate::extract::{Body, Fields, OptionalBody, PathId, StaffAuth};
 use crate::families::shared::{
-    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems, SendRequest,
-    StaffProblems, created_or_repeated, read_history,
+    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems,
+    SendRequest, StaffProblems, created_or_repeated, read_history,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -48,8 +48,26 @@ pub struct AgentSendRequest {
 impl AgentSendRequest {
     /// What it has in common with a customer's, and whether it is a note.
     fn split(self) -> (SendRequest, bool) {
-        let Self { message, client_id, private, kind, payload, attachment_ids, reply_to } = self;
-        (SendRequest { message, client_id, kind, payload, attachment_ids, reply_to }, private.unwrap_or_default())
+        let Self {
+            message,
+            client_id,
+            private,
+            kind,
+            payload,
+            attachment_ids,
+            reply_to,
+        } = self;
+        (
+            SendRequest {
+                message,
+                client_id,
+                kind,
+                payload,
+                attachment_ids,
+                reply_to,
+            },
+            private.unwrap_or_default(),
+        )
     }
 }
 
@@ -88,7 +106,11 @@ impl ReactionRequest {
             return Ok(None);
         }
         let fits = self.emoji.chars().count() <= MAX_EMOJI && !self.emoji.chars().any(|c| c.is_control() || c.is_whitespace());
-        if fits { Ok(Some(self.emoji)) } else { Err(Problem::field("emoji", format!("must be an emoji of at most {MAX_EMOJI} characters, or empty"))) }
+        if fits {
+            Ok(Some(self.emoji))
+        } else {
+            Err(Problem::field("emoji", format!("must be an emoji of at most {MAX_EMOJI} characters, or empty")))
+        }
     }
 }
 
@@ -116,7 +138,10 @@ pub async fn send_agent_message(
     let id = PathId::parse(&id, "conversation")?;
     let (send, private) = body.0.split();
     let send = send.parse(Some(&request))?;
-    let sent = state.conversations.send_message(auth.actor(), id, send.text, private, send.reply_to, send.client_id, None).await?;
+    let sent = state
+        .conversations
+        .send_message(auth.actor(), id, send.text, private, send.reply_to, send.client_id, None)
+        .await?;
     Ok(created_or_repeated(&sent, Audience::Staff))
 }
 
@@ -141,7 +166,10 @@ pub async fn mark_conversation_read(
     }
     let conversation = state.conversations.mark_read(auth.actor(), id, body.0.up_to_seq).await?;
     let mark = state.reader.own_mark(conversation.id, auth.0.id).await?;
-    Ok(HttpResponse::Ok().json(StaffReadResponse { unread_count: conversation.unread_by_team(), my_unread_count: conversation.unread_by_agent(mark) }))
+    Ok(HttpResponse::Ok().json(StaffReadResponse {
+        unread_count: conversation.unread_by_team(),
+        my_unread_count: conversation.unread_by_agent(mark),
+    }))
 }
 
 /// Read the history

@@ -44,7 +44,12 @@ impl ListedAgentResponse {
             return Self::Whole(AgentResponse::new(agent));
         }
         let name = agent.name.to_string();
-        Self::Colleague(ColleagueResponse { id: agent.id.0, name, role: agent.role.into(), active: agent.is_active() })
+        Self::Colleague(ColleagueResponse {
+            id: agent.id.0,
+            name,
+            role: agent.role.into(),
+            active: agent.is_active(),
+        })
     }
 }
 
@@ -115,7 +120,11 @@ pub struct InvitationResponse {
 
 /// A user name must not look like an address: it could be taken for somebody else's.
 fn username(raw: &str) -> Result<Name, InvalidText> {
-    if raw.contains('@') { Err(InvalidText::Shape("must not contain @; the e-mail address is good for login anyway")) } else { Name::parse(raw) }
+    if raw.contains('@') {
+        Err(InvalidText::Shape("must not contain @; the e-mail address is good for login anyway"))
+    } else {
+        Name::parse(raw)
+    }
 }
 
 impl CreateAgentRequest {
@@ -126,7 +135,14 @@ impl CreateAgentRequest {
         let username = fields.optional("username", self.username.as_deref(), username);
         let external_id = fields.optional("external_id", self.external_id.as_deref(), Line::parse);
         let (email, name) = fields.take(email.zip(name))?;
-        Ok(NewAgent { email, name, role: self.role.into(), username, external_id, password: None })
+        Ok(NewAgent {
+            email,
+            name,
+            role: self.role.into(),
+            username,
+            external_id,
+            password: None,
+        })
     }
 }
 
@@ -175,7 +191,10 @@ pub async fn list_agents(auth: StaffAuth, page: web::Query<PageQuery>, state: we
 pub async fn create_agent(auth: AdminAuth, body: Body<CreateAgentRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let agent = state.agents.create(auth.0.workspace_id, Some(&auth.0), body.0.parse()?).await?;
     let invite_url = invite_url(&state, &agent).await?;
-    Ok(HttpResponse::Created().json(InvitedAgentResponse { agent: AgentResponse::new(&agent), invite_url }))
+    Ok(HttpResponse::Created().json(InvitedAgentResponse {
+        agent: AgentResponse::new(&agent),
+        invite_url,
+    }))
 }
 
 /// Get an agent

@@ -61,7 +61,12 @@ pub struct ApiKeyResponse {
 
 impl ApiKeyResponse {
     fn new(key: &ApiKey) -> Self {
-        Self { id: key.id.0, name: key.name.to_string(), scope: key.scope.into(), created_at: key.created_at.to_rfc3339() }
+        Self {
+            id: key.id.0,
+            name: key.name.to_string(),
+            scope: key.scope.into(),
+            created_at: key.created_at.to_rfc3339(),
+        }
     }
 }
 
@@ -112,8 +117,13 @@ pub async fn create_api_key(auth: OwnerAuth, body: Body<CreateApiKeyRequest>, st
     let name = fields.parsed("name", Name::parse(&body.0.name));
     let name = fields.take(name)?;
     let (key, secret) = state.agents.create_api_key(auth.0.workspace_id, name, body.0.scope.into()).await?;
-    let answer = NewApiKeyResponse { api_key: ApiKeyResponse::new(&key), secret };
-    Ok(HttpResponse::Created().insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).json(answer))
+    let answer = NewApiKeyResponse {
+        api_key: ApiKeyResponse::new(&key),
+        secret,
+    };
+    Ok(HttpResponse::Created()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(answer))
 }
 
 /// Revoke an API key

@@ -139,7 +139,11 @@ impl ListedChannelResponse {
         if to >= Role::Admin {
             return Self::Whole(ChannelResponse::new(channel));
         }
-        Self::Named(NamedChannelResponse { id: channel.id.0, kind: channel.kind.into(), name: channel.name.to_string() })
+        Self::Named(NamedChannelResponse {
+            id: channel.id.0,
+            kind: channel.kind.into(),
+            name: channel.name.to_string(),
+        })
     }
 }
 
@@ -198,7 +202,12 @@ impl CreateChannelRequest {
         let name = fields.parsed("name", Name::parse(&self.name));
         let origins = parse_origins(&mut fields, self.origins.as_deref().unwrap_or_default());
         let name = fields.take(name)?;
-        Ok(NewChannel { kind: self.kind.into(), name, origins, identity: self.identity.map_or(IdentityRule::Optional, Into::into) })
+        Ok(NewChannel {
+            kind: self.kind.into(),
+            name,
+            origins,
+            identity: self.identity.map_or(IdentityRule::Optional, Into::into),
+        })
     }
 }
 
@@ -208,7 +217,11 @@ impl EditChannelRequest {
         let name = replaced(&mut fields, "name", self.name.as_deref(), Name::parse);
         let origins = self.origins.as_deref().map(|origins| parse_origins(&mut fields, origins));
         fields.finish()?;
-        Ok(EditChannel { name, origins, identity: self.identity.map(Into::into) })
+        Ok(EditChannel {
+            name,
+            origins,
+            identity: self.identity.map(Into::into),
+        })
     }
 }
 
@@ -229,7 +242,9 @@ async fn refresh_origins(state: &AppState) {
 #[get("/api/admin/channels")]
 pub async fn list_channels(auth: StaffAuth, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let found = state.channels.list(auth.0.workspace_id).await?;
-    Ok(HttpResponse::Ok().json(ListResponse::new(Page { items: found, next: None }.map(|channel| ListedChannelResponse::new(&channel, auth.0.role)))))
+    Ok(HttpResponse::Ok().json(ListResponse::new(
+        Page { items: found, next: None }.map(|channel| ListedChannelResponse::new(&channel, auth.0.role)),
+    )))
 }
 
 /// Create a channel
@@ -294,6 +309,9 @@ mod tests {
         let kept: Vec<_> = parse_origins(&mut fields, &raw).iter().map(ToString::to_string).collect();
         assert_eq!(kept, ["https://shop.example.com", "http://localhost:3000"]);
         parse_origins(&mut fields, &["https://a.example".to_owned(), "shop".to_owned()]);
-        assert_eq!(fields.finish().unwrap_err().errors.first().map(|error| error.field.clone()).as_deref(), Some("origins[1]"));
+        assert_eq!(
+            fields.finish().unwrap_err().errors.first().map(|error| error.field.clone()).as_deref(),
+            Some("origins[1]")
+        );
     }
 }

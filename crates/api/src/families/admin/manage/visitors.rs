@@ -1,12 +1,13 @@
-use crate::extract::{Body, Fields, PageQuery, PathId, StaffAuth};
+use crate::extract::{Body, Fields, PageQuery, StaffAuth};
 use crate::families::admin::conversations::VisitorCardResponse;
 use crate::families::admin::form::patched;
 use crate::families::shared::{BodyProblems, CommonProblems, ListResponse, NotFoundProblem, QueryProblems, StaffProblems, given};
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpResponse, get, patch, web};
+use parlor_domain::id::VisitorId;
 use parlor_domain::text::{Email, Line, Metadata, Name, Phone};
-use parlor_domain::visitor::{EditVisitor, VisitorFilter};
+use parlor_domain::visitor::{EditVisitor, VisitorError, VisitorFilter};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -90,7 +91,7 @@ pub async fn list_workspace_visitors(
 ))]
 #[get("/api/admin/visitors/{id}")]
 pub async fn get_workspace_visitor(auth: StaffAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let visitor = state.visitors.get(auth.0.workspace_id, PathId::parse(&id, "visitor")?).await?;
+    let visitor = state.visitors.get(auth.0.workspace_id, visitor_id(&id)?).await?;
     Ok(HttpResponse::Ok().json(VisitorCardResponse::new(&visitor)))
 }
 
@@ -107,7 +108,12 @@ pub async fn edit_workspace_visitor(
     body: Body<EditVisitorCardRequest>,
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
-    let id = PathId::parse(&id, "visitor")?;
+    let id = visitor_id(&id)?;
     let visitor = state.visitors.edit(auth.0.workspace_id, id, body.0.parse()?).await?;
     Ok(HttpResponse::Ok().json(VisitorCardResponse::new(&visitor)))
+}
+
+/// What is no id is answered like an unknown one.
+fn visitor_id(text: &str) -> Result<VisitorId, Problem> {
+    text.parse().map_err(|_| VisitorError::NotFound.into())
 }

@@ -29,7 +29,12 @@ pub struct WorkspaceResponse {
 
 impl WorkspaceResponse {
     fn new(workspace: &Workspace) -> Self {
-        Self { id: workspace.id.0, name: workspace.name.to_string(), created_at: workspace.created_at.to_rfc3339(), updated_at: workspace.updated_at.to_rfc3339() }
+        Self {
+            id: workspace.id.0,
+            name: workspace.name.to_string(),
+            created_at: workspace.created_at.to_rfc3339(),
+            updated_at: workspace.updated_at.to_rfc3339(),
+        }
     }
 }
 
