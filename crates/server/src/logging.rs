@@ -14,11 +14,15 @@ use tracing_subscriber::util::SubscriberInitExt;
 /// The filter cannot be read.
 pub fn begin(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(filter).context("PARLOR_LOG must be a level such as info, or a filter such as info,parlor_api=debug")?;
-    let registry = tracing_subscriber::registry().with(filter).with(filter_fn(|metadata| is_discreet(metadata.target(), *metadata.level())));
+    let registry = tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(|metadata| is_discreet(metadata.target(), *metadata.level())));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let _ = match format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_current_span(true).with_span_list(false)).try_init(),
+        LogFormat::Json => registry
+            .with(lines.json().flatten_event(true).with_current_span(true).with_span_list(false))
+            .try_init(),
     };
     Ok(())
 }

@@ -92,23 +92,25 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if text.trim_start().starts_with('[') {
         return Err(Problem::field("body", "must be a JSON object"));
     }
-    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text)).map_err(|error| {
-        let path = error.path().to_string();
-        let cause = error.into_inner();
-        let detail = match plain(&cause) {
-            detail if cause.is_data() => detail,
-            // It is valid JSON, so only where a word is wanted.
-            detail if detail == "expected value" => "must be one of the documented words".to_owned(),
-            detail => format!("cannot be read at line {}, column {}: {detail}", cause.line(), cause.column()),
-        };
-        let (field, detail) = place(path, detail);
-        Problem::fields(vec![FieldError { field, detail }])
-    })
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+        .map_err(|error| Problem::fields(vec![wrong_field(&error.path().to_string(), error.inner())]))
+}
+
+/// What is wrong with valid JSON, by the place where it is wrong; `body` for the whole.
+pub(crate) fn wrong_field(path: &str, cause: &serde_json::Error) -> FieldError {
+    let detail = match plain(cause) {
+        detail if cause.is_data() => detail,
+        // Valid JSON is not expected any more, so it is a word.
+        detail if detail == "expected value" => "must be one of the documented words".to_owned(),
+        detail => format!("cannot be read at line {}, column {}: {detail}", cause.line(), cause.column()),
+    };
+    let (field, detail) = place(path, detail);
+    FieldError { field, detail }
 }
 
 /// Names the field that is wrong, and what it should be. What the client sent instead is not repeated: details are logged, and it may
 /// be a password or a message.
-fn place(path: String, detail: String) -> (String, String) {
+fn place(path: &str, detail: String) -> (String, String) {
     let missing = detail.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
     let wrong = ["invalid type: ", "invalid value: ", "unknown variant "]
         .iter()
@@ -118,11 +120,11 @@ fn place(path: String, detail: String) -> (String, String) {
         (None, Some((_, wanted))) if wrong => (None, format!("must be {}", wanted_in_words(wanted))),
         (None, _) => (None, detail),
     };
-    let field = match (name, path.as_str()) {
+    let field = match (name, path) {
         (Some(name), ".") => name,
         (Some(name), _) => format!("{path}.{name}"),
         (None, ".") => "body".to_owned(),
-        (None, _) => path,
+        (None, _) => path.to_owned(),
     };
     (field, detail)
 }

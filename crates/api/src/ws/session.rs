@@ -249,6 +249,7 @@ async fn serve(arrival: Arrival, identity: Identity, greeting: Greeting, inlet: 
         Greeting::Welcome => commands::welcome(&context).await,
         Greeting::Reply(id, hello) => commands::run(Rc::clone(&context), id, Command::Hello(SessionHello { token: None, ..hello })).await,
     }
+    hub.attend(&client);
     let mut serving = Serving { hub: Arc::clone(&hub), context: Rc::clone(&context), queue, allowance, unreadable, waiting: VecDeque::new(), running: None };
     if let Err(close) = serving.run(inlet).await {
         queue.close(close);

@@ -97,11 +97,27 @@ impl TestApp {
         let (store, postgres) = open(database, data.path()).await;
         let clock = Arc::new(MovableClock::default());
         let secret = ServerSecret::parse(SERVER_SECRET).unwrap();
-        let world = World { clock: clock.clone(), ids: Arc::new(SystemIds), bus: Arc::new(LocalEventBus::new()) };
+        let world = World {
+            clock: clock.clone(),
+            ids: Arc::new(SystemIds),
+            bus: Arc::new(LocalEventBus::new()),
+        };
         let wired = wire(&settings, Arc::new(store), &secret, world, None).unwrap();
         let running = Running::start(wired, listener, Some(2)).await.unwrap();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(30)).build().unwrap();
-        Self { running: Some(running), url, clock, http, published: Published::get(), data, postgres }
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(Duration::from_secs(30))
+            .build()
+            .unwrap();
+        Self {
+            running: Some(running),
+            url,
+            clock,
+            http,
+            published: Published::get(),
+            data,
+            postgres,
+        }
     }
 
     /// A second node over the same database, with a bus of its own: it hears of nothing that happens on the first.
@@ -110,9 +126,16 @@ impl TestApp {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let store = self.running.as_ref().unwrap().wired.store.clone();
         let secret = ServerSecret::parse(SERVER_SECRET).unwrap();
-        let world = World { clock: self.clock.clone(), ids: Arc::new(SystemIds), bus: Arc::new(LocalEventBus::new()) };
+        let world = World {
+            clock: self.clock.clone(),
+            ids: Arc::new(SystemIds),
+            bus: Arc::new(LocalEventBus::new()),
+        };
         let wired = wire(&settings(&url, self.data.path(), &["--limits=off"]), store, &secret, world, None).unwrap();
-        SecondNode { _running: Running::start(wired, listener, Some(2)).await.unwrap(), url }
+        SecondNode {
+            _running: Running::start(wired, listener, Some(2)).await.unwrap(),
+            url,
+        }
     }
 
     pub fn state(&self) -> &parlor_api::state::AppState {
@@ -135,7 +158,12 @@ impl TestApp {
 
     /// A call; its answer is held against the published document.
     pub fn call(&self, method: Method, path: &str) -> Call<'_> {
-        Call { app: self, request: self.http.request(method.clone(), format!("{}{path}", self.url)), method, path: path.to_owned() }
+        Call {
+            app: self,
+            request: self.http.request(method.clone(), format!("{}{path}", self.url)),
+            method,
+            path: path.to_owned(),
+        }
     }
 
     pub fn get(&self, path: &str) -> Call<'_> {
@@ -163,7 +191,11 @@ impl TestApp {
 
     /// A new room of a new visitor: `(room key, visitor key)`.
     pub async fn room(&self) -> (String, String) {
-        let answer = self.post("/api/public/chat-rooms/").json(json!({"customer_name": "Nadia", "customer_email": "nadia@example.com"})).send().await;
+        let answer = self
+            .post("/api/public/chat-rooms/")
+            .json(json!({"customer_name": "Nadia", "customer_email": "nadia@example.com"}))
+            .send()
+            .await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         let field = |name: &str| answer.body[name].as_str().unwrap().to_owned();
         (field("id"), field("visitor_id"))
@@ -201,7 +233,11 @@ impl TestApp {
 
     /// Sends as customer.
     pub async fn say(&self, room: &str, text: &str) -> Value {
-        let answer = self.post(&format!("/api/public/chat-rooms/{room}/send_message/")).json(json!({"message": text})).send().await;
+        let answer = self
+            .post(&format!("/api/public/chat-rooms/{room}/send_message/"))
+            .json(json!({"message": text}))
+            .send()
+            .await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.body
     }
@@ -283,7 +319,11 @@ impl Call<'_> {
         let headers = response.headers().clone();
         let text = response.text().await.unwrap();
         let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let body = if content_type.contains("json") && !text.is_empty() { serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")) } else { Value::Null };
+        let body = if content_type.contains("json") && !text.is_empty() {
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+        } else {
+            Value::Null
+        };
         // A preflight is the browser's own question; HEAD has no body to look at.
         if self.method != Method::OPTIONS && self.method != Method::HEAD {
             self.app.published.check(self.method.as_str(), &self.path, status, &content_type, &body);

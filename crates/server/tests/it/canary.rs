@@ -68,8 +68,19 @@ impl Server {
                 }
             });
         }
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap();
-        let server = Self { child, said, address, http, _data: data, _postgres: postgres };
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
+        let server = Self {
+            child,
+            said,
+            address,
+            http,
+            _data: data,
+            _postgres: postgres,
+        };
         let begun = Instant::now();
         while !server.said().contains("/setup?token=") {
             assert!(begun.elapsed() < PATIENCE, "it does not start: {}", server.said());
@@ -102,7 +113,9 @@ impl Server {
         if let Some(protocol) = protocol {
             request.headers_mut().insert("sec-websocket-protocol", protocol.parse().unwrap());
         }
-        let Ok((mut socket, _)) = tokio_tungstenite::connect_async(request).await else { return String::new() };
+        let Ok((mut socket, _)) = tokio_tungstenite::connect_async(request).await else {
+            return String::new();
+        };
         for frame in frames {
             if socket.send(Message::text(frame.clone())).await.is_err() {
                 break;
@@ -169,7 +182,11 @@ impl Canaries {
     fn look(&mut self, place: &str, text: &str) {
         let lower = text.to_lowercase();
         for (name, secret) in &self.secrets {
-            let mut ways = vec![secret.to_lowercase(), secret.to_lowercase().replace('@', "%40").replace(' ', "%20"), secret.to_lowercase().replace('-', "")];
+            let mut ways = vec![
+                secret.to_lowercase(),
+                secret.to_lowercase().replace('@', "%40").replace(' ', "%20"),
+                secret.to_lowercase().replace('-', ""),
+            ];
             // The parts of a token tell as much as the whole.
             ways.extend(secret.split('.').skip(1).filter(|part| part.len() > 20).map(str::to_lowercase));
             // Bytes as `Debug` shows them, of a buffer perhaps.
@@ -189,11 +206,19 @@ async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
     let said = server.said();
     let setup = said.split("/setup?token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
     let email = canaries.add("e-mail", &json!("canary.olga.77ab@example.com"));
-    let login = server.post("/api/admin/auth/setup/", None, json!({"token": setup, "email": email, "name": "Olga", "password": PASSWORD})).await;
+    let login = server
+        .post(
+            "/api/admin/auth/setup/",
+            None,
+            json!({"token": setup, "email": email, "name": "Olga", "password": PASSWORD}),
+        )
+        .await;
     canaries.add("setup access", &login["access"]);
     canaries.add("setup refresh", &login["refresh"]);
     canaries.add("password", &json!(PASSWORD));
-    let login = server.post("/api/admin/auth/login/", None, json!({"username": email, "password": PASSWORD})).await;
+    let login = server
+        .post("/api/admin/auth/login/", None, json!({"username": email, "password": PASSWORD}))
+        .await;
     let owner = canaries.add("access", &login["access"]);
     let refresh = canaries.add("refresh", &login["refresh"]);
     let next = server.post("/api/admin/auth/refresh/", None, json!({"refresh": refresh})).await;
@@ -203,38 +228,112 @@ async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
     let metadata = canaries.make("metadata");
     let once = canaries.make("idempotency");
     let request = server.request(Method::POST, "/api/chats/visitors/").header("idempotency-key", &once);
-    let visitor: Value = request.json(&json!({"name": "Nadia", "email": customer_email, "phone": phone, "metadata": {"a": metadata}})).send().await.unwrap().json().await.unwrap();
+    let visitor: Value = request
+        .json(&json!({"name": "Nadia", "email": customer_email, "phone": phone, "metadata": {"a": metadata}}))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let visitor = canaries.add("visitor key", &visitor["data"]["id"]);
     let session = server.post("/api/chats/sessions/", None, json!({"visitor_id": visitor})).await;
     let room = canaries.add("room key", &session["data"]["conversation_id"]);
     let said = canaries.make("text");
     let client_id = canaries.make("client-id");
-    let message = server.post(&format!("/api/public/chat-rooms/{room}/send_message/"), None, json!({"message": said, "client_id": client_id})).await;
-    let made = server.post("/api/public/chat-rooms/", None, json!({"customer_name": "Nadia", "message": canaries.make("first-text")})).await;
+    let message = server
+        .post(
+            &format!("/api/public/chat-rooms/{room}/send_message/"),
+            None,
+            json!({"message": said, "client_id": client_id}),
+        )
+        .await;
+    let made = server
+        .post(
+            "/api/public/chat-rooms/",
+            None,
+            json!({"customer_name": "Nadia", "message": canaries.make("first-text")}),
+        )
+        .await;
     canaries.add("room key of a room", &made["id"]);
     canaries.add("visitor key of a room", &made["visitor_id"]);
-    let listed: Value = server.request(Method::GET, "/api/admin/chat-rooms/").query(&[("empty", "false")]).bearer_auth(&owner).send().await.unwrap().json().await.unwrap();
+    let listed: Value = server
+        .request(Method::GET, "/api/admin/chat-rooms/")
+        .query(&[("empty", "false")])
+        .bearer_auth(&owner)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let rows = listed["results"].as_array().unwrap();
     let internal = rows.iter().find(|row| row["last_message"] == said).unwrap()["id"].as_str().unwrap().to_owned();
     let admin = format!("/api/admin/chat-rooms/{internal}");
-    server.post(&format!("{admin}/send_message/"), Some(&owner), json!({"message": canaries.make("answer"), "private": true})).await;
-    server.post(&format!("{admin}/flag/"), Some(&owner), json!({"flagged": true, "reason": canaries.make("reason")})).await;
-    server.post(&format!("{admin}/labels/"), Some(&owner), json!({"labels": [canaries.make("label")]})).await;
+    server
+        .post(
+            &format!("{admin}/send_message/"),
+            Some(&owner),
+            json!({"message": canaries.make("answer"), "private": true}),
+        )
+        .await;
+    server
+        .post(
+            &format!("{admin}/flag/"),
+            Some(&owner),
+            json!({"flagged": true, "reason": canaries.make("reason")}),
+        )
+        .await;
+    server
+        .post(&format!("{admin}/labels/"), Some(&owner), json!({"labels": [canaries.make("label")]}))
+        .await;
     let edited = canaries.make("edited");
     let path = format!("{admin}/messages/{}/", message["id"].as_str().unwrap());
-    server.request(Method::PATCH, &path).bearer_auth(&owner).json(&json!({"message": edited})).send().await.unwrap();
-    let key = server.post("/api/admin/api-keys/", Some(&owner), json!({"name": "Orders", "scope": "write"})).await;
+    server
+        .request(Method::PATCH, &path)
+        .bearer_auth(&owner)
+        .json(&json!({"message": edited}))
+        .send()
+        .await
+        .unwrap();
+    let key = server
+        .post("/api/admin/api-keys/", Some(&owner), json!({"name": "Orders", "scope": "write"}))
+        .await;
     let key = canaries.add("API key", &key["secret"]);
-    server.request(Method::GET, &format!("/api/admin/visitors/?q={}", canaries.make("query"))).bearer_auth(&key).send().await.unwrap();
+    server
+        .request(Method::GET, &format!("/api/admin/visitors/?q={}", canaries.make("query")))
+        .bearer_auth(&key)
+        .send()
+        .await
+        .unwrap();
     let invited = canaries.add("invited e-mail", &json!("canary.omar.90ef@example.com"));
-    let agent = server.post("/api/admin/agents/", Some(&owner), json!({"email": invited, "name": "Omar", "role": "agent"})).await;
+    let agent = server
+        .post("/api/admin/agents/", Some(&owner), json!({"email": invited, "name": "Omar", "role": "agent"}))
+        .await;
     let link = agent["invite_url"].as_str().unwrap();
     canaries.add("invitation", &json!(link.split("token=").nth(1).unwrap()));
-    server.request(Method::GET, link.split_once("/setup").map(|(_, rest)| format!("/setup{rest}")).unwrap().as_str()).send().await.unwrap();
-    let identity = canaries.add("host token", &json!(host_token(json!({"sub": "user-17", "email": "canary.verified.12ab@example.com"}))));
+    server
+        .request(
+            Method::GET,
+            link.split_once("/setup").map(|(_, rest)| format!("/setup{rest}")).unwrap().as_str(),
+        )
+        .send()
+        .await
+        .unwrap();
+    let identity = canaries.add(
+        "host token",
+        &json!(host_token(json!({"sub": "user-17", "email": "canary.verified.12ab@example.com"}))),
+    );
     canaries.add("verified e-mail", &json!("canary.verified.12ab@example.com"));
-    server.post(&format!("/api/chats/visitors/{visitor}/identify/"), None, json!({"token": identity})).await;
-    server.request(Method::GET, "/api/public/chat-rooms/").bearer_auth(&identity).send().await.unwrap();
+    server
+        .post(&format!("/api/chats/visitors/{visitor}/identify/"), None, json!({"token": identity}))
+        .await;
+    server
+        .request(Method::GET, "/api/public/chat-rooms/")
+        .bearer_auth(&identity)
+        .send()
+        .await
+        .unwrap();
 
     let hello = |token: &str| json!({"id": "1", "event": "session:hello", "data": {"token": token}}).to_string();
     for who in [&owner, &visitor] {
@@ -245,10 +344,24 @@ async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
         let ticket = canaries.add("ticket of a frame", &ticket["ticket"]);
         server.socket("/ws", None, &[hello(&ticket)]).await;
     }
-    let say = |id: &str, text: &str, client_id: &str| json!({"id": "2", "event": "conversation:message", "data": {"conversation_id": id, "message": {"client_id": client_id, "text": text}}}).to_string();
-    let heard = server.socket(&format!("/ws/chat/{room}/"), None, &[say(&room, &canaries.make("socket-text"), &canaries.make("socket-id"))]).await;
+    let say = |id: &str, text: &str, client_id: &str| {
+        json!({"id": "2", "event": "conversation:message", "data": {"conversation_id": id, "message": {"client_id": client_id, "text": text}}}).to_string()
+    };
+    let heard = server
+        .socket(
+            &format!("/ws/chat/{room}/"),
+            None,
+            &[say(&room, &canaries.make("socket-text"), &canaries.make("socket-id"))],
+        )
+        .await;
     assert!(heard.contains("message_id"), "the socket took it: {heard}");
-    server.socket(&format!("/ws/admin/chat/?token={owner}"), None, &[say(&internal, &canaries.make("agent-text"), "a1")]).await;
+    server
+        .socket(
+            &format!("/ws/admin/chat/?token={owner}"),
+            None,
+            &[say(&internal, &canaries.make("agent-text"), "a1")],
+        )
+        .await;
     server.socket(&format!("/ws?token={owner}"), None, &[]).await;
     let page = json!({"id": "3", "event": "visitor:page", "data": {"url": format!("https://shop.example.com/{}", canaries.make("page")), "title": canaries.make("title")}});
     server.socket("/ws", None, &[hello(&visitor), page.to_string()]).await;
@@ -261,11 +374,35 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
     let mut answers = Vec::new();
     let encoded = secret.replace('@', "%40").replace('+', "%2B");
     for operation in operations() {
-        let path: String = operation.path.split('/').map(|part| if part.starts_with('{') { encoded.as_str() } else { part }).collect::<Vec<_>>().join("/");
-        let plain: String = operation.path.split('/').map(|part| if part.starts_with('{') { "018f6a3e-5b1c-7000-8000-000000000077" } else { part }).collect::<Vec<_>>().join("/");
-        let query = ["visitor_id", "session_id", "token", "q", "channel", "cursor", "status", "limit", "refresh"].map(|name| format!("{name}={encoded}")).join("&");
+        let path: String = operation
+            .path
+            .split('/')
+            .map(|part| if part.starts_with('{') { encoded.as_str() } else { part })
+            .collect::<Vec<_>>()
+            .join("/");
+        let plain: String = operation
+            .path
+            .split('/')
+            .map(|part| {
+                if part.starts_with('{') {
+                    "018f6a3e-5b1c-7000-8000-000000000077"
+                } else {
+                    part
+                }
+            })
+            .collect::<Vec<_>>()
+            .join("/");
+        let query = ["visitor_id", "session_id", "token", "q", "channel", "cursor", "status", "limit", "refresh"]
+            .map(|name| format!("{name}={encoded}"))
+            .join("&");
         let call = |path: &str| server.request(operation.method.clone(), path);
-        let mut calls = vec![call(&path).bearer_auth(owner), call(&format!("{plain}?{query}")).bearer_auth(owner), call(&format!("{plain}?{query}")), call(&plain).header("authorization", secret), call(&format!("{path}?{query}")).bearer_auth(secret)];
+        let mut calls = vec![
+            call(&path).bearer_auth(owner),
+            call(&format!("{plain}?{query}")).bearer_auth(owner),
+            call(&format!("{plain}?{query}")),
+            call(&plain).header("authorization", secret),
+            call(&format!("{path}?{query}")).bearer_auth(secret),
+        ];
         if operation.item.get("requestBody").is_some() {
             let as_owner = || call(&plain).bearer_auth(owner).header("content-type", "application/json");
             calls.push(as_owner().body(format!("{{\"message\": \"{secret}")));
@@ -279,8 +416,26 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
             }
             calls.push(call(&plain).header("content-type", secret).body(secret.to_owned()));
         }
-        for name in ["idempotency-key", "x-parlor-channel", "x-request-id", "user-agent", "referer", "cookie", "if-none-match", "accept", "x-forwarded-for", "traceparent"] {
-            calls.push(call(&plain).header(name, if name == "cookie" { format!("parlor_refresh={secret}") } else { secret.to_owned() }));
+        for name in [
+            "idempotency-key",
+            "x-parlor-channel",
+            "x-request-id",
+            "user-agent",
+            "referer",
+            "cookie",
+            "if-none-match",
+            "accept",
+            "x-forwarded-for",
+            "traceparent",
+        ] {
+            calls.push(call(&plain).header(
+                name,
+                if name == "cookie" {
+                    format!("parlor_refresh={secret}")
+                } else {
+                    secret.to_owned()
+                },
+            ));
         }
         calls.push(call(&plain).header("origin", format!("https://{}", secret.replace('@', "."))));
         for call in calls {
@@ -292,14 +447,29 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
             }
         }
     }
-    for path in [format!("/{encoded}"), format!("/{encoded}/{encoded}?{encoded}={encoded}"), format!("/api/{encoded}"), format!("/metrics?token={encoded}"), format!("/api/docs/{encoded}"), format!("/setup?token={encoded}")] {
+    for path in [
+        format!("/{encoded}"),
+        format!("/{encoded}/{encoded}?{encoded}={encoded}"),
+        format!("/api/{encoded}"),
+        format!("/metrics?token={encoded}"),
+        format!("/api/docs/{encoded}"),
+        format!("/setup?token={encoded}"),
+    ] {
         for method in [Method::GET, Method::POST, Method::TRACE] {
             server.request(method, &path).send().await.unwrap();
         }
     }
     let form = [("token", secret), ("email", secret), ("name", secret), ("password", secret)];
-    let text = form.map(|(name, value)| format!("{name}={}", value.replace('@', "%40").replace('+', "%2B"))).join("&");
-    server.request(Method::POST, "/setup").header("content-type", "application/x-www-form-urlencoded").body(text).send().await.unwrap();
+    let text = form
+        .map(|(name, value)| format!("{name}={}", value.replace('@', "%40").replace('+', "%2B")))
+        .join("&");
+    server
+        .request(Method::POST, "/setup")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(text)
+        .send()
+        .await
+        .unwrap();
     for head in [
         format!("GET /{secret} HTTP/9.9\r\n\r\n"),
         format!("GET /{secret}\r\n\r\n"),
@@ -311,7 +481,10 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
     ] {
         server.raw(head.as_bytes());
     }
-    let visitor = server.post("/api/chats/visitors/", None, json!({})).await["data"]["id"].as_str().unwrap().to_owned();
+    let visitor = server.post("/api/chats/visitors/", None, json!({})).await["data"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     canaries.add("another visitor key", &json!(visitor));
     let hello = json!({"id": "1", "event": "session:hello", "data": {"token": visitor}}).to_string();
     let wrong = [
@@ -328,7 +501,13 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
     answers.push(("frames".to_owned(), server.socket("/ws", None, &frames).await));
     let hello = json!({"id": "1", "event": "session:hello", "data": {"token": secret, "client": {"name": secret, "version": secret}, "resume": [{"conversation_id": NOBODY, "after_rev": 1, "token": secret}]}}).to_string();
     answers.push(("hello".to_owned(), server.socket("/ws", None, &[hello]).await));
-    for path in [format!("/ws?token={encoded}"), format!("/ws?ticket={encoded}"), format!("/ws?channel={encoded}"), format!("/ws/admin/chat/?token={encoded}"), format!("/ws/chat/{encoded}/")] {
+    for path in [
+        format!("/ws?token={encoded}"),
+        format!("/ws?ticket={encoded}"),
+        format!("/ws?channel={encoded}"),
+        format!("/ws/admin/chat/?token={encoded}"),
+        format!("/ws/chat/{encoded}/"),
+    ] {
         server.socket(&path, None, &[]).await;
     }
     if !secret.contains('@') {
@@ -342,28 +521,73 @@ async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str, own
 /// Text and JSON are both tried, each on one database.
 async fn nothing_is_told(database: Database, format: &str) {
     let server = Server::start(database, format).await;
-    let link = server.said().split("/setup?token=").nth(1).unwrap().split_whitespace().next().unwrap().to_owned();
+    let link = server
+        .said()
+        .split("/setup?token=")
+        .nth(1)
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned();
     let mut canaries = Canaries::default();
     let owner = good_calls(&server, &mut canaries).await;
-    let kinds = ["visitor key", "room key", "access", "refresh", "API key", "ticket", "password", "text", "e-mail", "idempotency", "host token", "invitation"];
-    let wrong: Vec<String> = kinds.iter().map(|kind| canaries.secrets.iter().find(|(name, _)| name == kind).unwrap().1.clone()).collect();
+    let kinds = [
+        "visitor key",
+        "room key",
+        "access",
+        "refresh",
+        "API key",
+        "ticket",
+        "password",
+        "text",
+        "e-mail",
+        "idempotency",
+        "host token",
+        "invitation",
+    ];
+    let wrong: Vec<String> = kinds
+        .iter()
+        .map(|kind| canaries.secrets.iter().find(|(name, _)| name == kind).unwrap().1.clone())
+        .collect();
     for secret in wrong {
         wrong_calls(&server, &mut canaries, &secret, &owner).await;
     }
     canaries.secrets.push(("metrics token".to_owned(), METRICS_TOKEN.to_owned()));
-    canaries.secrets.push(("server's secret".to_owned(), "canary-secret-key-0c4b8e5f7a1d9263b8e1".to_owned()));
+    canaries
+        .secrets
+        .push(("server's secret".to_owned(), "canary-secret-key-0c4b8e5f7a1d9263b8e1".to_owned()));
     canaries.secrets.push(("host site's secret".to_owned(), HOST_SECRET.to_owned()));
     assert_eq!(server.request(Method::GET, "/metrics").send().await.unwrap().status(), 401);
-    let metrics = server.request(Method::GET, "/metrics").bearer_auth(METRICS_TOKEN).send().await.unwrap().text().await.unwrap();
-    assert!(metrics.contains("parlor_http_request_seconds") && metrics.contains("/api/chats/visitors/{id}"), "metrics are counted by route: {metrics}");
+    let metrics = server
+        .request(Method::GET, "/metrics")
+        .bearer_auth(METRICS_TOKEN)
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        metrics.contains("parlor_http_request_seconds") && metrics.contains("/api/chats/visitors/{id}"),
+        "metrics are counted by route: {metrics}"
+    );
     let log = server.stop().await;
-    assert!(log.lines().count() > 1_000 && log.contains("DEBUG") && log.contains("/api/chats/visitors/{id}"), "it logs as much as it can: {log}");
+    assert!(
+        log.lines().count() > 1_000 && log.contains("DEBUG") && log.contains("/api/chats/visitors/{id}"),
+        "it logs as much as it can: {log}"
+    );
     assert_eq!(log.matches(&link).count(), 1, "the first owner's link is told once, at the start");
     canaries.look("the metrics", &metrics);
     canaries.look("the log", &log);
     let mut found = std::mem::take(&mut canaries.found);
     found.dedup();
-    assert!(found.is_empty(), "{} found:\n{}", found.len(), found.iter().take(40).cloned().collect::<Vec<_>>().join("\n"));
+    assert!(
+        found.is_empty(),
+        "{} found:\n{}",
+        found.len(),
+        found.iter().take(40).cloned().collect::<Vec<_>>().join("\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

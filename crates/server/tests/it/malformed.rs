@@ -7,6 +7,7 @@ use crate::app::{Answer, Call, TestApp};
 use crate::stored;
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::sync::atomic::Ordering;
 
 /// What is wrong with the answers; collected, so that one run shows all of it.
 #[derive(Default)]
@@ -18,9 +19,14 @@ impl Wrong {
         let body = &answer.body;
         let is_problem = answer.header("content-type") == "application/problem+json" && body["status"] == answer.status && body["success"] == false;
         let says = body["detail"].as_str().is_some_and(|detail| detail.len() > 10) && body["request_id"].is_string();
-        let names = field.is_none_or(|field| body["errors"][0]["field"].as_str().is_some_and(|named| named == field || named.starts_with(&format!("{field}[")) || named.starts_with(&format!("{field}."))));
+        let names = field.is_none_or(|field| {
+            body["errors"][0]["field"]
+                .as_str()
+                .is_some_and(|named| named == field || named.starts_with(&format!("{field}[")) || named.starts_with(&format!("{field}.")))
+        });
         if answer.status != status || !is_problem || !says || !names {
-            self.0.push(format!("{place}: {status} with {field:?} expected: {} {}", answer.status, answer.text));
+            self.0
+                .push(format!("{place}: {status} with {field:?} expected: {} {}", answer.status, answer.text));
         }
     }
 
@@ -43,7 +49,11 @@ struct Tried<'a> {
 
 impl Tried<'_> {
     fn call(&self) -> Call<'_> {
-        let path = if self.query.is_empty() { self.path.clone() } else { format!("{}?{}", self.path, self.query) };
+        let path = if self.query.is_empty() {
+            self.path.clone()
+        } else {
+            format!("{}?{}", self.path, self.query)
+        };
         self.call_at(&path)
     }
 
@@ -81,12 +91,27 @@ async fn everything<'a>(world: &World<'a>, targets: &Targets) -> Vec<Tried<'a>> 
         let row = ROWS.iter().find(|row| row.operation == operation.id).unwrap();
         let cells: Vec<char> = row.cells.chars().filter(|cell| *cell != ' ').collect();
         let may = |caller: &char| callers().zip(&cells).any(|(known, cell)| known == *caller && "2c-".contains(*cell));
-        let order = if operation.path.starts_with("/api/admin/") { ['O', 'v', 'n'] } else { ['v', 'O', 'n'] };
+        let order = if operation.path.starts_with("/api/admin/") {
+            ['O', 'v', 'n']
+        } else {
+            ['v', 'O', 'n']
+        };
         let caller = order.into_iter().find(may).unwrap_or('O');
         let public = cells.first() == cells.last() && cells.iter().all(|cell| Some(cell) == cells.first());
+        // Only who has a password can change it.
+        world.passwords.store(operation.id == "change_password", Ordering::Relaxed);
         let credential = if public { None } else { world.credential(caller, targets).await };
         let [path, query, body] = [&operation.path, row.query, row.body].map(|text| targets.fill(text, caller));
-        all.push(Tried { app: world.app, operation, row, caller, credential, path, query, body });
+        all.push(Tried {
+            app: world.app,
+            operation,
+            row,
+            caller,
+            credential,
+            path,
+            query,
+            body,
+        });
     }
     all
 }
@@ -98,7 +123,10 @@ pub fn resolve<'a>(document: &'a Value, schema: &'a Value) -> &'a Value {
         return resolve(document, &document["components"]["schemas"][name]);
     }
     match schema["oneOf"].as_array() {
-        Some(choices) => choices.iter().find(|choice| choice["type"] != "null").map_or(schema, |choice| resolve(document, choice)),
+        Some(choices) => choices
+            .iter()
+            .find(|choice| choice["type"] != "null")
+            .map_or(schema, |choice| resolve(document, choice)),
         None => schema,
     }
 }
@@ -137,13 +165,27 @@ async fn whole_bodies(tried: &Tried<'_>, first: &str, wrong: &mut Wrong) {
         wrong.0.push(format!("{}: the position is not told: {}", place("cut"), cut.text));
     }
     let twice = format!("{} {{}}", tried.body).into_bytes();
-    for broken in [&b"{"[..], b"nul", &twice, b"{'a': 1}", b"\xef\xbb\xbf{}", b"{\"a\": 1,}", b"{\"a\": NaN}", b"\x00", b"{\"a\":\"\xff\"}", b"{\"a\":\"\n\"}"] {
+    for broken in [
+        &b"{"[..],
+        b"nul",
+        &twice,
+        b"{'a': 1}",
+        b"\xef\xbb\xbf{}",
+        b"{\"a\": 1,}",
+        b"{\"a\": NaN}",
+        b"\x00",
+        b"{\"a\":\"\xff\"}",
+        b"{\"a\":\"\n\"}",
+    ] {
         let answer = tried.raw(broken.to_vec()).await;
         wrong.unless(&place(&String::from_utf8_lossy(broken)), &answer, 400, Some("body"));
     }
     // A body that may be missing may be null, too.
     let required = tried.operation.item["requestBody"]["required"] == true;
-    for other in ["[]", "[null]", "[{}]", "\"text\"", "17", "1e400", "null", "true"].into_iter().filter(|other| required || *other != "null") {
+    for other in ["[]", "[null]", "[{}]", "\"text\"", "17", "1e400", "null", "true"]
+        .into_iter()
+        .filter(|other| required || *other != "null")
+    {
         wrong.unless(&place(other), &tried.raw(other).await, 400, Some("body"));
     }
     // What nobody reads may be as deep as it likes.
@@ -155,8 +197,22 @@ async fn whole_bodies(tried: &Tried<'_>, first: &str, wrong: &mut Wrong) {
     }
     let mebibyte = 1024 * 1024;
     wrong.unless(&place("spaces"), &tried.raw(vec![b' '; mebibyte + 1]).await, 413, None);
-    wrong.unless(&place("long"), &tried.raw(format!("{{\"{first}\":\"{}\"}}", "x".repeat(3 * mebibyte))).await, 413, None);
-    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json", "json", "application/jsonp", "*/*", ""] {
+    wrong.unless(
+        &place("long"),
+        &tried.raw(format!("{{\"{first}\":\"{}\"}}", "x".repeat(3 * mebibyte))).await,
+        413,
+        None,
+    );
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "text/json",
+        "json",
+        "application/jsonp",
+        "*/*",
+        "",
+    ] {
         wrong.unless(&place(kind), &tried.call().raw(kind, tried.body.clone()).send().await, 415, None);
     }
     wrong.unless(&place("no type"), &tried.call().body(tried.body.clone()).send().await, 415, None);
@@ -169,10 +225,22 @@ async fn fields(tried: &Tried<'_>, document: &Value, wrong: &mut Wrong) {
     let schema = resolve(document, &tried.operation.item["requestBody"]["content"]["application/json"]["schema"]);
     for (field, schema) in schema["properties"].as_object().unwrap() {
         let schema = resolve(document, schema);
-        let proof = PROOFS.iter().find(|(operation, name, _)| *operation == tried.operation.id && name == field).map(|(_, _, status)| *status);
+        let proof = PROOFS
+            .iter()
+            .find(|(operation, name, _)| *operation == tried.operation.id && name == field)
+            .map(|(_, _, status)| *status);
         let kind = type_of(schema);
         let place = |what: &str| format!("{}.{field} {what}", tried.operation.id);
-        let values = [json!("text"), json!(17), json!(1.5), json!(true), json!([]), json!([17]), json!({"a": 1}), json!(-1)];
+        let values = [
+            json!("text"),
+            json!(17),
+            json!(1.5),
+            json!(true),
+            json!([]),
+            json!([17]),
+            json!({"a": 1}),
+            json!(-1),
+        ];
         let fits = |value: &Value| match kind {
             "string" => value.is_string(),
             "integer" => value.as_i64().is_some_and(|number| number >= 0),
@@ -182,7 +250,12 @@ async fn fields(tried: &Tried<'_>, document: &Value, wrong: &mut Wrong) {
             _ => value.is_object(),
         };
         for value in values.iter().filter(|value| !fits(value)) {
-            wrong.unless(&place(&value.to_string()), &tried.call().json(tried.with(field, value.clone())).send().await, 400, Some(field));
+            wrong.unless(
+                &place(&value.to_string()),
+                &tried.call().json(tried.with(field, value.clone())).send().await,
+                400,
+                Some(field),
+            );
         }
         for value in [&b"1e400"[..], b"99999999999999999999", b"-9223372036854775809", b"0.1"] {
             let answer = tried.raw(tried.with_raw(field, value)).await;
@@ -190,7 +263,12 @@ async fn fields(tried: &Tried<'_>, document: &Value, wrong: &mut Wrong) {
             wrong.unless(&place(&String::from_utf8_lossy(value)), &answer, 400, named);
         }
         for value in [&br#""\ud800""#[..], br#""a\udc00b""#, b"\"\xff\xfe\"", b"\"\xed\xa0\x80\"", br#""\x""#] {
-            wrong.unless(&place(&String::from_utf8_lossy(value)), &tried.raw(tried.with_raw(field, value)).await, 400, None);
+            wrong.unless(
+                &place(&String::from_utf8_lossy(value)),
+                &tried.raw(tried.with_raw(field, value)).await,
+                400,
+                None,
+            );
         }
         match kind {
             "string" => {
@@ -209,22 +287,39 @@ async fn fields(tried: &Tried<'_>, document: &Value, wrong: &mut Wrong) {
             "array" => {
                 let item = resolve(document, &schema["items"]);
                 if type_of(item) == "string" {
-                    wrong.unless(&place("NUL"), &tried.call().json(tried.with(field, json!(["a\u{0}b"]))).send().await, 400, Some(field));
+                    wrong.unless(
+                        &place("NUL"),
+                        &tried.call().json(tried.with(field, json!(["a\u{0}b"]))).send().await,
+                        400,
+                        Some(field),
+                    );
                 }
                 if let Some(most) = schema["maxItems"].as_u64() {
                     let many: Vec<String> = (0..=most).map(|number| format!("https://n{number}.example.com")).collect();
-                    wrong.unless(&place("too many"), &tried.call().json(tried.with(field, json!(many))).send().await, 400, Some(field));
+                    wrong.unless(
+                        &place("too many"),
+                        &tried.call().json(tried.with(field, json!(many))).send().await,
+                        400,
+                        Some(field),
+                    );
                 }
             }
             "object" if field == "metadata" => {
-                wrong.unless(&place("too large"), &tried.call().json(tried.with(field, json!({"a": "x".repeat(9_000)}))).send().await, 400, Some(field));
+                wrong.unless(
+                    &place("too large"),
+                    &tried.call().json(tried.with(field, json!({"a": "x".repeat(9_000)}))).send().await,
+                    400,
+                    Some(field),
+                );
             }
             _ => {}
         }
         if schema["type"].is_string() && tried.operation.item["requestBody"]["required"] == true && tried.body.contains(&format!("\"{field}\"")) {
             let mut body: Value = serde_json::from_str(&tried.body).unwrap();
             body.as_object_mut().unwrap().remove(field);
-            let required = resolve(document, &tried.operation.item["requestBody"]["content"]["application/json"]["schema"])["required"].as_array().is_some_and(|all| all.contains(&json!(field)));
+            let required = resolve(document, &tried.operation.item["requestBody"]["content"]["application/json"]["schema"])["required"]
+                .as_array()
+                .is_some_and(|all| all.contains(&json!(field)));
             if required {
                 wrong.unless(&place("missing"), &tried.call().json(body).send().await, 400, Some(field));
             }
@@ -245,21 +340,39 @@ async fn unknown_fields(tried: &Tried<'_>, wrong: &mut Wrong) {
 /// Fields that nobody reads, among them what old frontends claim about themselves.
 async fn extra_fields(tried: &Tried<'_>, wrong: &mut Wrong) {
     let mut body: Value = serde_json::from_str(&tried.body).unwrap();
-    for (field, value) in [("role", json!("agent")), ("sender", json!({"kind": "agent"})), ("is_read", json!(true)), ("unknown", json!([1, {"a": null}]))] {
+    for (field, value) in [
+        ("role", json!("agent")),
+        ("sender", json!({"kind": "agent"})),
+        ("is_read", json!(true)),
+        ("unknown", json!([1, {"a": null}])),
+    ] {
         body[field] = value;
     }
     let answer = tried.call().json(body).send().await;
     if answer.status >= 300 {
-        wrong.0.push(format!("{} as {}: unknown fields are ignored here: {}", tried.operation.id, tried.caller, answer.text));
+        wrong.0.push(format!(
+            "{} as {}: unknown fields are ignored here: {}",
+            tried.operation.id, tried.caller, answer.text
+        ));
     }
 }
 
 /// Without the helpers that hold answers against the document, which knows no such methods.
 async fn bare(app: &TestApp, method: &str, path: &str) -> Answer {
-    let response = app.http.request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", app.url)).send().await.unwrap();
+    let response = app
+        .http
+        .request(Method::from_bytes(method.as_bytes()).unwrap(), format!("{}{path}", app.url))
+        .send()
+        .await
+        .unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let text = response.text().await.unwrap();
-    Answer { status, headers, body: serde_json::from_str(&text).unwrap_or_default(), text }
+    Answer {
+        status,
+        headers,
+        body: serde_json::from_str(&text).unwrap_or_default(),
+        text,
+    }
 }
 
 on_both! {

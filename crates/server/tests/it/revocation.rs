@@ -24,13 +24,26 @@ struct Watched<'a> {
 impl<'a> Watched<'a> {
     /// Both nodes have seen the credential, and believe in it.
     async fn new(app: &'a TestApp, path: &str, token: &str) -> Self {
-        let watched = Self { app, other: app.second_node().await, path: path.to_owned(), token: token.to_owned() };
+        let watched = Self {
+            app,
+            other: app.second_node().await,
+            path: path.to_owned(),
+            token: token.to_owned(),
+        };
         assert_eq!((watched.here().await, watched.there().await), (200, 200));
         watched
     }
 
     async fn ask(&self, url: &str) -> u16 {
-        self.app.http.get(format!("{url}{}", self.path)).bearer_auth(&self.token).send().await.unwrap().status().as_u16()
+        self.app
+            .http
+            .get(format!("{url}{}", self.path))
+            .bearer_auth(&self.token)
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
     }
 
     async fn here(&self) -> u16 {
@@ -49,7 +62,12 @@ impl<'a> Watched<'a> {
 }
 
 async fn login(app: &TestApp, username: &str) -> (String, String) {
-    let body = app.post("/api/admin/auth/login/").json(json!({"username": username, "password": PASSWORD})).send().await.expect(200);
+    let body = app
+        .post("/api/admin/auth/login/")
+        .json(json!({"username": username, "password": PASSWORD}))
+        .send()
+        .await
+        .expect(200);
     (body["access"].as_str().unwrap().to_owned(), body["refresh"].as_str().unwrap().to_owned())
 }
 
@@ -66,7 +84,12 @@ const ME: &str = "/api/admin/auth/me/";
 async fn socket(url: &str, token: &str) -> Socket {
     let url = url.replacen("http", "ws", 1);
     let (mut socket, _) = tokio_tungstenite::connect_async(format!("{url}/ws")).await.unwrap();
-    socket.send(Message::text(json!({"id": "1", "event": "session:hello", "data": {"token": token}}).to_string())).await.unwrap();
+    socket
+        .send(Message::text(
+            json!({"id": "1", "event": "session:hello", "data": {"token": token}}).to_string(),
+        ))
+        .await
+        .unwrap();
     loop {
         let frame: Value = serde_json::from_str(socket.next().await.unwrap().unwrap().to_text().unwrap()).unwrap();
         if frame["reply_to"] == "1" {

@@ -156,7 +156,8 @@ impl Hub {
         OpenSocket(Arc::clone(self))
     }
 
-    /// Somebody logged in. Beyond the limit for one identity the oldest socket gives way.
+    /// Somebody logged in. Beyond the limit for one identity the oldest socket gives way. [`Self::attend`] follows, and in
+    /// the end [`Self::unregister`].
     #[must_use]
     pub fn register(&self, identity: Identity, queue: Arc<Queue>, origin: Option<String>) -> Arc<Client> {
         let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
@@ -173,18 +174,22 @@ impl Hub {
             own.drain(..too_many).collect::<Vec<_>>()
         };
         oldest.iter().for_each(|old| old.queue.close(Close::Replaced));
+        if let Some(mut clients) = self.turn(number) {
+            clients.insert(number, Arc::clone(&client));
+        }
+        client
+    }
+
+    /// A client was greeted: from now on it hears what concerns its whole workspace, and others hear that it is there.
+    pub fn attend(&self, client: &Arc<Client>) {
         {
             let mut workplaces = lock(&self.workplaces);
             let workplace = workplaces.entry(client.workspace).or_default();
             let side = if client.audience == Audience::Staff { &mut workplace.agents } else { &mut workplace.visitors };
-            side.insert(number, Arc::clone(&client));
-        }
-        if let Some(mut clients) = self.turn(number) {
-            clients.insert(number, Arc::clone(&client));
+            side.insert(client.number, Arc::clone(client));
         }
         let come = lock(&self.people).arrive(client.workspace, &client.identity().participant(), Instant::now());
         come.into_iter().for_each(|tell| self.tell_presence(tell));
-        client
     }
 
     /// A logged-in socket closed.

@@ -62,13 +62,19 @@ impl Rig {
         }
     }
 
+    fn connect(&self, identity: Identity) -> Arc<Client> {
+        let client = self.hub.register(identity, Arc::default(), None);
+        self.hub.attend(&client);
+        client
+    }
+
     fn agent(&self) -> Arc<Client> {
-        self.hub.register(Identity::Agent(self.caller(None)), Arc::default(), None)
+        self.connect(Identity::Agent(self.caller(None)))
     }
 
     fn visitor(&self) -> Arc<Client> {
         let login = VisitorLogin { visitor: self.fixture.visitor.clone().into(), key: Some(self.fixture.visitor_key), expires_at: None };
-        self.hub.register(Identity::Visitor(login), Arc::default(), None)
+        self.connect(Identity::Visitor(login))
     }
 
     fn id(&self) -> ConversationId {
@@ -350,7 +356,7 @@ async fn a_token_that_runs_out_is_announced_and_then_closes() {
     let rig = Rig::new(Limits::OFF).await;
     let now = rig.clock.now();
     let identity = Identity::Agent(rig.caller(Some(now.plus(Duration::from_secs(90)))));
-    let client = rig.hub.register(identity, Arc::default(), None);
+    let client = rig.connect(identity);
     let turn = usize::try_from(client.number).unwrap() % TURNS;
     let look = || rig.hub.look_after(turn, Instant::now());
     let expiring = || frames(&client).iter().filter(|frame| matches!(frame.event, Event::Expiring(_))).count();
@@ -377,7 +383,7 @@ async fn what_ends_a_login_ends_its_sockets() {
     work.logins().insert(&login).await.unwrap();
     work.commit().await.unwrap();
     let of_login = Caller { login_id: Some(login.id), expires_at: Some(rig.clock.now().plus(Duration::from_secs(900))), ..rig.caller(None) };
-    let client = rig.hub.register(Identity::Agent(of_login), Arc::default(), None);
+    let client = rig.connect(Identity::Agent(of_login));
     let other = rig.agent();
     assert!(rig.hub.renew(&client).await);
     rig.bus.publish(DomainEvent::Access(parlor_domain::event::AccessChange::LoginEnded(login.id)));
@@ -396,16 +402,14 @@ async fn the_sweep_finds_what_the_bus_did_not_tell() {
     work.visitors().delete_keys(rig.fixture.visitor.id).await.unwrap();
     work.commit().await.unwrap();
     rig.clock.advance(Duration::from_secs(5));
-    for turn in 0..TURNS {
-        rig.hub.renew_part(turn).await;
-    }
+    rig.hub.renew_some(0).await;
     assert_eq!([agent.queue.closed(), visitor.queue.closed()], [Some(Close::Unauthenticated); 2]);
 }
 
 #[tokio::test]
 async fn a_room_key_outlives_its_visitor() {
     let rig = Rig::working(Limits::OFF).await;
-    let room = rig.hub.register(Identity::Room((&rig.fixture.conversation).into()), Arc::default(), None);
+    let room = rig.connect(Identity::Room((&rig.fixture.conversation).into()));
     let by_key = rig.visitor();
     rig.follow(&room, 0).await;
     rig.follow(&by_key, 0).await;

@@ -1,6 +1,7 @@
 //! What clients send.
 
 use super::DataSchema;
+use crate::extract::wrong_field;
 use crate::problem::{Code, FieldError, Problem};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -312,10 +313,8 @@ pub fn read_command(text: &str) -> Result<CommandFrame, Unreadable> {
 fn read<T: DeserializeOwned>(data: &str) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_str(data);
     serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().to_string();
-        let field = if path == "." { "data".to_owned() } else { format!("data.{path}") };
-        let text = error.into_inner().to_string();
-        let detail = text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned());
+        let FieldError { field, detail } = wrong_field(&error.path().to_string(), error.inner());
+        let field = if field == "body" { "data".to_owned() } else { format!("data.{field}") };
         Problem::fields(vec![FieldError { field, detail }])
     })
 }

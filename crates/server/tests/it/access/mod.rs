@@ -92,7 +92,13 @@ async fn try_row(world: &World<'_>, operation: &Operation, row: &Row, wrong: &mu
         // A good refresh token or invitation makes anybody its agent.
         let proof = row.body.contains("{refresh}") || row.body.contains("{invitation}");
         if "ntsofH".contains(caller) && !proof {
-            wrong.extend(targets.secrets().iter().filter(|secret| answer.text.contains(**secret) && !asked.contains(**secret)).map(|secret| format!("{place}: learns {secret}: {}", answer.text)));
+            wrong.extend(
+                targets
+                    .secrets()
+                    .iter()
+                    .filter(|secret| answer.text.contains(**secret) && !asked.contains(**secret))
+                    .map(|secret| format!("{place}: learns {secret}: {}", answer.text)),
+            );
         }
         if answer.status == 404 && (operation.path.contains('{') || row.query.contains("{visitor}")) && !operation.path.contains("{audience}") {
             for id in [NOBODY, "nonsense"] {

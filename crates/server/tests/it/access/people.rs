@@ -77,7 +77,15 @@ impl<'a> World<'a> {
     pub async fn new(app: &'a TestApp) -> Self {
         let home = app.state().workspaces.list().await.unwrap()[0].id;
         let away = app.state().workspaces.create(Name::parse("away").unwrap()).await.unwrap().0.id;
-        let mut world = Self { app, home, away, deactivated: String::new(), expired: String::new(), counter: AtomicU32::new(0), passwords: AtomicBool::new(false) };
+        let mut world = Self {
+            app,
+            home,
+            away,
+            deactivated: String::new(),
+            expired: String::new(),
+            counter: AtomicU32::new(0),
+            passwords: AtomicBool::new(false),
+        };
         app.agent(DOOR, Role::Agent).await;
         world.expired = world.staff(home, Role::Owner).await.0;
         app.clock.advance(Duration::from_secs(17 * 60));
@@ -116,7 +124,13 @@ impl<'a> World<'a> {
     }
 
     async fn api_key(&self, scope: ApiScope) -> String {
-        self.app.state().agents.create_api_key(self.home, Name::parse("Orders").unwrap(), scope).await.unwrap().1
+        self.app
+            .state()
+            .agents
+            .create_api_key(self.home, Name::parse("Orders").unwrap(), scope)
+            .await
+            .unwrap()
+            .1
     }
 
     /// What a caller sends as Bearer, or for `t` and `q` in the query.
@@ -163,7 +177,12 @@ impl<'a> World<'a> {
         let number = self.number();
         let text = format!("Is number {number} still available?");
         let visitor_key = app.visitor().await;
-        let session = app.post("/api/chats/sessions/").json(json!({"visitor_id": visitor_key})).send().await.expect(201);
+        let session = app
+            .post("/api/chats/sessions/")
+            .json(json!({"visitor_id": visitor_key}))
+            .send()
+            .await
+            .expect(201);
         let field = |name: &str| session["data"][name].as_str().unwrap().to_owned();
         let (session_id, room_key) = (field("id"), field("conversation_id"));
         let message = app.say(&room_key, &text).await;
@@ -171,9 +190,19 @@ impl<'a> World<'a> {
         let agent = self.new_agent(self.home, Role::Agent, None).await;
         let (agent_id, agent_email) = (agent.id.to_string(), agent.email.as_str().to_owned());
         let invitation = app.state().auth.invite(&agent).await.unwrap();
-        let new = NewChannel { kind: ChannelKind::Web, name: Name::parse("Shop").unwrap(), origins: Vec::new(), identity: IdentityRule::Optional };
+        let new = NewChannel {
+            kind: ChannelKind::Web,
+            name: Name::parse("Shop").unwrap(),
+            origins: Vec::new(),
+            identity: IdentityRule::Optional,
+        };
         let channel = app.state().channels.create(self.home, new).await.unwrap();
-        let (api_key, _) = app.state().agents.create_api_key(self.home, Name::parse("Orders").unwrap(), ApiScope::Read).await.unwrap();
+        let (api_key, _) = app
+            .state()
+            .agents
+            .create_api_key(self.home, Name::parse("Orders").unwrap(), ApiScope::Read)
+            .await
+            .unwrap();
         Targets {
             conversation_id: app.conversation_id(&room_key).await,
             visitor_key,
@@ -226,12 +255,31 @@ impl Targets {
 
     /// The same with ids of nothing.
     pub fn fill_unknown(text: &str, id: &str) -> String {
-        ["{visitor}", "{room}", "{conversation}", "{person}", "{message_id}", "{agent}", "{channel}", "{key}"].iter().fold(text.to_owned(), |text, name| text.replace(name, id))
+        [
+            "{visitor}",
+            "{room}",
+            "{conversation}",
+            "{person}",
+            "{message_id}",
+            "{agent}",
+            "{channel}",
+            "{key}",
+        ]
+        .iter()
+        .fold(text.to_owned(), |text, name| text.replace(name, id))
     }
 
     /// What nobody else may learn.
     pub fn secrets(&self) -> [&str; 7] {
-        [&self.visitor_key, &self.visitor_id, &self.room_key, &self.conversation_id, &self.message_id, &self.text, &self.agent_email]
+        [
+            &self.visitor_key,
+            &self.visitor_id,
+            &self.room_key,
+            &self.conversation_id,
+            &self.message_id,
+            &self.text,
+            &self.agent_email,
+        ]
     }
 }
 
@@ -268,7 +316,12 @@ pub fn operations() -> Vec<Operation> {
         for (method, operation) in item.as_object().unwrap() {
             let Some(id) = operation["operationId"].as_str() else { continue };
             let method = reqwest::Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            all.push(Operation { id: id.to_owned(), method, path: named(path), item: operation.clone() });
+            all.push(Operation {
+                id: id.to_owned(),
+                method,
+                path: named(path),
+                item: operation.clone(),
+            });
         }
     }
     all

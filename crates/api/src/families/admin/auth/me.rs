@@ -1,5 +1,5 @@
 use crate::extract::{Body, ClientAddress, Fields, LoginAuth};
-use crate::families::admin::form::replaced;
+use crate::families::admin::form::{object, replaced};
 use crate::families::shared::{BodyProblems, CommonProblems, StaffProblems};
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
