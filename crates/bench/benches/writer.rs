@@ -41,7 +41,7 @@ fn benchmark(criterion: &mut Criterion, runtime: &Runtime) {
 
 /// The ratio inside one run is what counts, since the machine's speed moves: rounds alternate, and the middle one speaks.
 fn side_by_side(runtime: &Runtime) {
-    const ROUNDS: usize = 5;
+    const ROUNDS: usize = 3;
     const MESSAGES: u64 = 10_000;
     println!("\nside by side: {ROUNDS} alternating rounds of {MESSAGES} messages by {CALLERS} callers, medians");
     for (case, conversations) in CASES {

@@ -4,9 +4,9 @@ use super::hub::{Client, MAX_SUBSCRIPTIONS, encode};
 use super::identity::Identity;
 use super::login;
 use super::protocol::{
-    Command, ConversationMessage, ConversationSubscribe, ConversationTyping, ConversationViewing, DeliveredReply, ErrorBody, Event, InboxSubscribe, MarkReply, MarksDelivered,
-    MarksRead, Nothing, PresenceSet, RefreshReply, ReplyData, ReplyFrame, ResumeResult, Resumed, SentReply, SessionHello, SessionReply, StateWord, SubscribeReply, VERSION,
-    VisitorPage,
+    Command, ConversationMessage, ConversationSubscribe, ConversationTyping, ConversationViewing, DeliveredReply, ErrorBody, Event, InboxSubscribe, MarkReply,
+    MarksDelivered, MarksRead, Nothing, PresenceSet, RefreshReply, ReplyData, ReplyFrame, ResumeResult, Resumed, SentReply, SessionHello, SessionReply,
+    StateWord, SubscribeReply, VERSION, VisitorPage,
 };
 use super::wire::{self, MAX_MESSAGE};
 use crate::extract::Fields;
@@ -60,7 +60,13 @@ impl Context {
     /// Begins.
     #[must_use]
     pub fn new(state: web::Data<AppState>, client: Arc<Client>, channel: Option<ChannelId>) -> Self {
-        Self { state, client, channel, page_at: Cell::new(None), viewing: RefCell::default() }
+        Self {
+            state,
+            client,
+            channel,
+            page_at: Cell::new(None),
+            viewing: RefCell::default(),
+        }
     }
 
     /// The socket ends: it has nothing open any more.
@@ -71,7 +77,11 @@ impl Context {
     }
 
     fn tell_viewing(&self, conversation_id: ConversationId, active: bool) {
-        self.state.hub.signal(Signal::Viewing { conversation_id, agent: self.client.identity().participant(), active });
+        self.state.hub.signal(Signal::Viewing {
+            conversation_id,
+            agent: self.client.identity().participant(),
+            active,
+        });
     }
 }
 
@@ -114,7 +124,10 @@ pub async fn welcome(context: &Context) {
         start.extend(catchup);
     }
     let session = context.session(resumed);
-    context.client.queue.send(encode(Event::Welcome(session), None, None, Some(context.state.clock.now())));
+    context
+        .client
+        .queue
+        .send(encode(Event::Welcome(session), None, None, Some(context.state.clock.now())));
     for catchup in start {
         context.state.hub.start(&context.client, &catchup);
     }
@@ -172,7 +185,10 @@ impl Context {
             resumed.push(told);
             start.extend(catchup);
         }
-        Ok(Done { data: ReplyData::Session(self.session(resumed)), start })
+        Ok(Done {
+            data: ReplyData::Session(self.session(resumed)),
+            start,
+        })
     }
 
     fn session(&self, resumed: Vec<Resumed>) -> SessionReply {
@@ -189,11 +205,19 @@ impl Context {
     }
 
     async fn resume(&self, named: &str, after: Option<i64>) -> (Resumed, Option<Catchup>) {
-        let told = |result, head_seq, head_rev| Resumed { conversation_id: named.to_owned(), result, head_seq, head_rev };
+        let told = |result, head_seq, head_rev| Resumed {
+            conversation_id: named.to_owned(),
+            result,
+            head_seq,
+            head_rev,
+        };
         match self.begin(named, after).await {
             Ok(catchup) => {
                 let result = if catchup.reset { ResumeResult::Reset } else { ResumeResult::Ok };
-                (told(result, catchup.conversation.last_seq, catchup.conversation.head_rev(self.client.audience)), Some(catchup))
+                (
+                    told(result, catchup.conversation.last_seq, catchup.conversation.head_rev(self.client.audience)),
+                    Some(catchup),
+                )
             }
             Err(_) => (told(ResumeResult::NotFound, 0, 0), None),
         }
@@ -210,7 +234,10 @@ impl Context {
             }
             Ok(_) | Err(super::close::Close::Unauthenticated) => {
                 self.client.queue.close(super::close::Close::Unauthenticated);
-                Err(Problem::new(Code::Unauthenticated, "Authentication required: send a valid token of the same identity."))
+                Err(Problem::new(
+                    Code::Unauthenticated,
+                    "Authentication required: send a valid token of the same identity.",
+                ))
             }
             Err(super::close::Close::Forbidden) => {
                 self.client.queue.close(super::close::Close::Forbidden);
@@ -244,12 +271,20 @@ impl Context {
         let id = self.resolve(named).await?;
         let known_as: Uuid = named.parse().map_err(|_| not_found())?;
         if !self.state.hub.join(&self.client, id, known_as) {
-            return Err(Problem::new(Code::Conflict, format!("A connection follows at most {MAX_SUBSCRIPTIONS} conversations; leave one first.")));
+            return Err(Problem::new(
+                Code::Conflict,
+                format!("A connection follows at most {MAX_SUBSCRIPTIONS} conversations; leave one first."),
+            ));
         }
         let viewer = self.client.identity().viewer();
         let read = match after {
             Some(after) => self.state.reader.catch_up(viewer, id, after).await,
-            None => self.state.reader.get(viewer, id).await.map(|conversation| Catchup { conversation, messages: Vec::new(), tell_conversation: None, reset: false }),
+            None => self.state.reader.get(viewer, id).await.map(|conversation| Catchup {
+                conversation,
+                messages: Vec::new(),
+                tell_conversation: None,
+                reset: false,
+            }),
         };
         read.map_err(|error| {
             self.state.hub.leave(&self.client, id);
@@ -260,7 +295,10 @@ impl Context {
     async fn subscribe(&self, subscribe: ConversationSubscribe) -> Result<Done, Problem> {
         let catchup = self.begin(&subscribe.conversation_id, subscribe.after_rev).await?;
         match self.subscribed(&catchup).await {
-            Ok(reply) => Ok(Done { data: ReplyData::Subscribed(reply), start: vec![catchup] }),
+            Ok(reply) => Ok(Done {
+                data: ReplyData::Subscribed(reply),
+                start: vec![catchup],
+            }),
             Err(problem) => {
                 self.state.hub.leave(&self.client, catchup.conversation.id);
                 Err(problem)
@@ -285,8 +323,15 @@ impl Context {
             head_rev: conversation.head_rev(audience),
             status: status.into(),
             handled_by: handled_by.into(),
-            read: MarksRead { visitor: conversation.visitor_mark.seq, team: conversation.team_mark.seq, me },
-            delivered: MarksDelivered { visitor: conversation.visitor_delivered, team: Some(conversation.team_delivered) },
+            read: MarksRead {
+                visitor: conversation.visitor_mark.seq,
+                team: conversation.team_mark.seq,
+                me,
+            },
+            delivered: MarksDelivered {
+                visitor: conversation.visitor_delivered,
+                team: Some(conversation.team_delivered),
+            },
             online: self.state.hub.online(conversation.workspace_id, conversation.visitor_id, audience),
         })
     }
@@ -309,13 +354,23 @@ impl Context {
         let id = self.resolve(&command.conversation_id).await?;
         let private = message.private.unwrap_or(false);
         let actor = self.client.identity().actor();
-        let sent = self.state.conversations.send_message(actor, id, text, private, message.reply_to.map(MessageId), Some(client_id), None).await?;
+        let sent = self
+            .state
+            .conversations
+            .send_message(actor, id, text, private, message.reply_to.map(MessageId), Some(client_id), None)
+            .await?;
         let rev = match self.client.audience {
             Audience::Public => sent.message.rev.unwrap_or_default(),
             Audience::Staff => sent.message.staff_rev,
         };
         let created_at = sent.message.created_at.to_rfc3339();
-        Ok(ReplyData::Sent(SentReply { message_id: sent.message.id.0, seq: sent.message.seq, rev, created_at, duplicate: sent.repeated }))
+        Ok(ReplyData::Sent(SentReply {
+            message_id: sent.message.id.0,
+            seq: sent.message.seq,
+            rev,
+            created_at,
+            duplicate: sent.repeated,
+        }))
     }
 
     async fn read(&self, named: &str, up_to: i64) -> Result<ReplyData, Problem> {
@@ -324,9 +379,15 @@ impl Context {
         let reply = match self.client.identity() {
             Identity::Agent(caller) => {
                 let own = self.state.reader.own_mark(id, caller.id).await?;
-                MarkReply { unread_count: conversation.unread_by_team(), my_unread_count: Some(conversation.unread_by_agent(own)) }
+                MarkReply {
+                    unread_count: conversation.unread_by_team(),
+                    my_unread_count: Some(conversation.unread_by_agent(own)),
+                }
             }
-            Identity::Visitor(_) | Identity::Room(_) => MarkReply { unread_count: conversation.unread_by_visitor(), my_unread_count: None },
+            Identity::Visitor(_) | Identity::Room(_) => MarkReply {
+                unread_count: conversation.unread_by_visitor(),
+                my_unread_count: None,
+            },
         };
         Ok(ReplyData::Marked(reply))
     }
@@ -355,12 +416,21 @@ impl Context {
         if private && from.side == Side::Visitor {
             return Err(forbidden("only agents write notes"));
         }
-        self.state.hub.signal(Signal::Typing { conversation_id, from, active: typing.state == StateWord::Start, private });
+        self.state.hub.signal(Signal::Typing {
+            conversation_id,
+            from,
+            active: typing.state == StateWord::Start,
+            private,
+        });
         Ok(NOTHING)
     }
 
     fn must_be_agent(&self) -> Result<(), Problem> {
-        if self.client.audience == Audience::Staff { Ok(()) } else { Err(forbidden("this is for agents")) }
+        if self.client.audience == Audience::Staff {
+            Ok(())
+        } else {
+            Err(forbidden("this is for agents"))
+        }
     }
 
     async fn view(&self, viewing: ConversationViewing) -> Result<ReplyData, Problem> {
@@ -403,7 +473,12 @@ impl Context {
         }
         self.page_at.set(Some(now));
         let title = title.map(|title| title.as_str().to_owned());
-        self.state.hub.signal(Signal::Page { workspace_id: identity.workspace(), visitor_id: VisitorId(identity.id()), url: page.url.clone(), title });
+        self.state.hub.signal(Signal::Page {
+            workspace_id: identity.workspace(),
+            visitor_id: VisitorId(identity.id()),
+            url: page.url.clone(),
+            title,
+        });
         Ok(NOTHING)
     }
 

@@ -104,15 +104,31 @@ impl Drop for Outlet {
 /// # Errors
 /// The request is no WebSocket upgrade, or offers only subprotocols that nobody knows.
 pub async fn upgrade(request: &HttpRequest, payload: web::Payload, queue: Arc<Queue>, open: OpenSocket) -> Result<(HttpResponse, Inlet), Problem> {
-    let offered = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).map(|value| value.to_str().unwrap_or_default()).collect::<Vec<_>>();
+    let offered = request
+        .headers()
+        .get_all(SEC_WEBSOCKET_PROTOCOL)
+        .map(|value| value.to_str().unwrap_or_default())
+        .collect::<Vec<_>>();
     if !offered.is_empty() && !offered.iter().flat_map(|list| list.split(',')).any(|name| name.trim() == SUBPROTOCOL) {
-        return Err(Problem::new(Code::InvalidInput, format!("None of the offered subprotocols is known; offer {SUBPROTOCOL} or none.")));
+        return Err(Problem::new(
+            Code::InvalidInput,
+            format!("None of the offered subprotocols is known; offer {SUBPROTOCOL} or none."),
+        ));
     }
     // Only the handshake is actix-ws's: its reader and writer stay without work.
-    let nothing = web::Payload::from_request(request, &mut Payload::None).await.map_err(|error| Problem::internal(&error))?;
+    let nothing = web::Payload::from_request(request, &mut Payload::None)
+        .await
+        .map_err(|error| Problem::internal(&error))?;
     let (response, _, _) = actix_ws::handle_with_protocols(request, nothing, &[SUBPROTOCOL])
         .map_err(|error| Problem::new(Code::InvalidInput, format!("This address speaks WebSocket: {error}.")))?;
     let scissors = request.conn_data::<Scissors>().cloned();
     let response = response.map_body(|_, _| Outlet { queue, _open: open }).map_into_boxed_body();
-    Ok((response, Inlet { payload, reader: Reader::default(), scissors }))
+    Ok((
+        response,
+        Inlet {
+            payload,
+            reader: Reader::default(),
+            scissors,
+        },
+    ))
 }

@@ -123,16 +123,28 @@ impl Identity {
             Self::Agent(caller) => Actor::Agent(caller.actor()),
             Self::Visitor(login) => {
                 let visitor = &login.visitor;
-                Actor::Visitor(VisitorActor { workspace_id: visitor.workspace_id, id: visitor.id, name: self.name() })
+                Actor::Visitor(VisitorActor {
+                    workspace_id: visitor.workspace_id,
+                    id: visitor.id,
+                    name: self.name(),
+                })
             }
-            Self::Room(room) => Actor::Visitor(VisitorActor { workspace_id: room.workspace_id, id: room.visitor_id, name: room.name.clone() }),
+            Self::Room(room) => Actor::Visitor(VisitorActor {
+                workspace_id: room.workspace_id,
+                id: room.visitor_id,
+                name: room.name.clone(),
+            }),
         }
     }
 
     /// As others see who types or is there.
     #[must_use]
     pub fn participant(&self) -> Participant {
-        Participant { side: self.side(), id: self.id(), name: self.name() }
+        Participant {
+            side: self.side(),
+            id: self.id(),
+            name: self.name(),
+        }
     }
 
     /// As it is told who it is.

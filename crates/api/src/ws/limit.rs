@@ -18,7 +18,12 @@ impl Bucket {
     #[must_use]
     pub fn new(rate: Rate, now: Instant) -> Option<Self> {
         let room = f64::from(rate.burst.max(1));
-        (rate.per_second > 0).then(|| Self { per_second: f64::from(rate.per_second), room, tokens: room, filled_at: now })
+        (rate.per_second > 0).then(|| Self {
+            per_second: f64::from(rate.per_second),
+            room,
+            tokens: room,
+            filled_at: now,
+        })
     }
 
     /// Takes `cost` tokens.

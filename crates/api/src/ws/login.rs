@@ -27,7 +27,11 @@ pub async fn by_token(state: &AppState, token: &str, origin: Option<&str>, chann
     }
     if let Ok(key) = token.parse::<VisitorKey>() {
         let visitor = state.visitors.authenticate(key).await.map_err(no_visitor)?;
-        return Ok(Identity::Visitor(VisitorLogin { visitor, key: Some(key), expires_at: None }));
+        return Ok(Identity::Visitor(VisitorLogin {
+            visitor,
+            key: Some(key),
+            expires_at: None,
+        }));
     }
     match state.directory.authenticate(token).await.map_err(no_agent)? {
         Bearer::Staff(caller) => agent(caller),
@@ -37,7 +41,11 @@ pub async fn by_token(state: &AppState, token: &str, origin: Option<&str>, chann
                 ChannelError::Repository(error) => unavailable(&error),
             })?;
             let visitor = state.visitors.of_claims(&channel, &claims).await.map_err(no_visitor)?;
-            Ok(Identity::Visitor(VisitorLogin { visitor, key: None, expires_at: Some(claims.expires_at) }))
+            Ok(Identity::Visitor(VisitorLogin {
+                visitor,
+                key: None,
+                expires_at: Some(claims.expires_at),
+            }))
         }
     }
 }
@@ -55,11 +63,21 @@ pub async fn by_ticket(state: &AppState, ticket: &str, origin: Option<&str>) -> 
         return agent(caller);
     }
     match holder {
-        TicketHolder::Visitor { workspace_id, visitor_id, expires_at } => {
+        TicketHolder::Visitor {
+            workspace_id,
+            visitor_id,
+            expires_at,
+        } => {
             let visitor = state.visitors.get(workspace_id, visitor_id).await.map_err(no_visitor)?;
-            Ok(Identity::Visitor(VisitorLogin { visitor: visitor.into(), key: None, expires_at }))
+            Ok(Identity::Visitor(VisitorLogin {
+                visitor: visitor.into(),
+                key: None,
+                expires_at,
+            }))
         }
-        TicketHolder::Room { workspace_id, conversation_id, .. } => {
+        TicketHolder::Room {
+            workspace_id, conversation_id, ..
+        } => {
             let conversation = state.reader.get(Viewer::Staff(workspace_id), conversation_id).await.map_err(no_room)?;
             Ok(Identity::Room(RoomHolder::from(&conversation)))
         }
@@ -79,7 +97,11 @@ pub async fn by_room_key(state: &AppState, key: &str) -> Result<Identity, Close>
 
 /// Sellers have the Socket.IO door, and machines have webhooks.
 fn agent(caller: Caller) -> Result<Identity, Close> {
-    if caller.is_staff() && caller.machine.is_none() { Ok(Identity::Agent(caller)) } else { Err(Close::Forbidden) }
+    if caller.is_staff() && caller.machine.is_none() {
+        Ok(Identity::Agent(caller))
+    } else {
+        Err(Close::Forbidden)
+    }
 }
 
 fn no_agent(error: AuthenticationError) -> Close {
@@ -116,8 +138,15 @@ pub async fn origin_fits(state: &AppState, origin: Option<&str>, identity: &Iden
     };
     let channels = state.channels.all().await.map_err(|error| unavailable(&error))?;
     let of_workspace = channels.iter().filter(|known| known.workspace_id == identity.workspace());
-    let origins: Vec<Origin> = of_workspace.filter(|known| channel.is_none_or(|id| id == known.id)).flat_map(|known| known.origins.clone()).collect();
-    if state.origins.allows(origin) && state.origins.fits_channel(origin, &origins) { Ok(()) } else { Err(Close::Forbidden) }
+    let origins: Vec<Origin> = of_workspace
+        .filter(|known| channel.is_none_or(|id| id == known.id))
+        .flat_map(|known| known.origins.clone())
+        .collect();
+    if state.origins.allows(origin) && state.origins.fits_channel(origin, &origins) {
+        Ok(())
+    } else {
+        Err(Close::Forbidden)
+    }
 }
 
 async fn channel_of(state: &AppState, workspace: WorkspaceId, conversation: ConversationId) -> Result<ChannelId, Close> {

@@ -73,7 +73,10 @@ async fn room_door(
 
 async fn open(request: &HttpRequest, payload: web::Payload, address: ClientAddress, state: web::Data<AppState>, door: Door) -> Result<HttpResponse, Problem> {
     if request.headers().contains_key(header::ORIGIN) && !request_origin(request).is_some_and(|origin| state.origins.allows(origin)) {
-        return Err(Problem::new(Code::Forbidden, "Pages of this origin may not open sockets here; add the origin to a channel."));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "Pages of this origin may not open sockets here; add the origin to a channel.",
+        ));
     }
     if *state.hub.stopping().borrow() {
         return Err(Problem::new(Code::Unavailable, "The server is stopping; try again in a moment."));
@@ -85,6 +88,17 @@ async fn open(request: &HttpRequest, payload: web::Payload, address: ClientAddre
     let (response, inlet) = connection::upgrade(request, payload, Arc::clone(&queue), open).await?;
     let origin = request_origin(request).map(str::to_owned);
     // A wrong login is answered on the socket: browsers cannot read the HTTP errors of a failed upgrade.
-    actix_web::rt::spawn(session::run(Arrival { state, door, ticket, token, channel, origin }, inlet, queue));
+    actix_web::rt::spawn(session::run(
+        Arrival {
+            state,
+            door,
+            ticket,
+            token,
+            channel,
+            origin,
+        },
+        inlet,
+        queue,
+    ));
     Ok(response)
 }

@@ -77,7 +77,10 @@ impl Inner {
             self.frames.clear();
             self.bytes = 0;
         }
-        self.put(Waiting { bytes: wire::close(close), signal: None });
+        self.put(Waiting {
+            bytes: wire::close(close),
+            signal: None,
+        });
         self.closed = Some(close);
         true
     }
@@ -229,7 +232,10 @@ mod tests {
     }
 
     fn typing(about: u128) -> SignalKey {
-        SignalKey { event: "conversation:typing", about: Uuid::from_u128(about) }
+        SignalKey {
+            event: "conversation:typing",
+            about: Uuid::from_u128(about),
+        }
     }
 
     #[test]

@@ -88,7 +88,14 @@ enum Greeting {
 }
 
 async fn log_in(arrival: &Arrival, inlet: &mut Inlet, queue: &Queue, unreadable: &mut MinuteCount) -> Result<Option<(Identity, Greeting)>, Close> {
-    let Arrival { state, door, ticket, token, channel, origin } = arrival;
+    let Arrival {
+        state,
+        door,
+        ticket,
+        token,
+        channel,
+        origin,
+    } = arrival;
     let origin = origin.as_deref();
     let token = token.as_deref().filter(|_| state.settings.query_tokens);
     let by_url = match (door, ticket, token) {
@@ -100,7 +107,9 @@ async fn log_in(arrival: &Arrival, inlet: &mut Inlet, queue: &Queue, unreadable:
     let (identity, greeting) = match by_url {
         Some(identity) => (identity, Greeting::Welcome),
         None => {
-            let Some((id, hello)) = first_frame(state.hub.stopping(), inlet, queue, unreadable).await? else { return Ok(None) };
+            let Some((id, hello)) = first_frame(state.hub.stopping(), inlet, queue, unreadable).await? else {
+                return Ok(None);
+            };
             let identity = match &hello.token {
                 Some(token) => login::by_token(state, token, origin, *channel).await,
                 None => Err(Close::Unauthenticated),
@@ -144,7 +153,10 @@ async fn first_frame(
         };
         match frame {
             Err(why) => refuse_unreadable(queue, why, unreadable)?,
-            Ok(CommandFrame { id, command: Ok(Command::Hello(hello)) }) => {
+            Ok(CommandFrame {
+                id,
+                command: Ok(Command::Hello(hello)),
+            }) => {
                 check_version(queue, id.as_ref(), &hello)?;
                 return Ok(Some((id, hello)));
             }
@@ -172,7 +184,14 @@ fn check_version(queue: &Queue, id: Option<&String>, hello: &SessionHello) -> Re
     if hello.protocol.is_none_or(|protocol| protocol == VERSION) {
         return Ok(());
     }
-    reply(queue, id.cloned(), Err(ErrorBody::new(Code::UnsupportedProtocol, format!("This server speaks version {VERSION} of the protocol."))));
+    reply(
+        queue,
+        id.cloned(),
+        Err(ErrorBody::new(
+            Code::UnsupportedProtocol,
+            format!("This server speaks version {VERSION} of the protocol."),
+        )),
+    );
     Err(Close::UnsupportedProtocol)
 }
 
@@ -183,7 +202,11 @@ fn check_version(queue: &Queue, id: Option<&String>, hello: &SessionHello) -> Re
 fn refuse_unreadable(queue: &Queue, why: String, unreadable: &mut MinuteCount) -> Result<(), Close> {
     // There is no id to answer to, and no command: the error stands alone.
     queue.send(wire::text(&ReplyFrame::new(None, Err(ErrorBody::new(Code::InvalidInput, why))).to_json()));
-    if unreadable.one_more(Instant::now()) { Err(Close::BrokenProtocol) } else { Ok(()) }
+    if unreadable.one_more(Instant::now()) {
+        Err(Close::BrokenProtocol)
+    } else {
+        Ok(())
+    }
 }
 
 /// Answers a command that has an id.
@@ -207,7 +230,10 @@ impl Allowance {
             Audience::Public => limits.visitor_messages,
             Audience::Staff => limits.agent_messages,
         };
-        let bytes = Rate { per_second: limits.bytes_per_second, burst: limits.bytes_per_second.max(u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX)) };
+        let bytes = Rate {
+            per_second: limits.bytes_per_second,
+            burst: limits.bytes_per_second.max(u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX)),
+        };
         Self {
             messages: Bucket::new(messages, now),
             commands: Bucket::new(limits.commands, now),
@@ -250,7 +276,15 @@ async fn serve(arrival: Arrival, identity: Identity, greeting: Greeting, inlet: 
         Greeting::Reply(id, hello) => commands::run(Rc::clone(&context), id, Command::Hello(SessionHello { token: None, ..hello })).await,
     }
     hub.attend(&client);
-    let mut serving = Serving { hub: Arc::clone(&hub), context: Rc::clone(&context), queue, allowance, unreadable, waiting: VecDeque::new(), running: None };
+    let mut serving = Serving {
+        hub: Arc::clone(&hub),
+        context: Rc::clone(&context),
+        queue,
+        allowance,
+        unreadable,
+        waiting: VecDeque::new(),
+        running: None,
+    };
     if let Err(close) = serving.run(inlet).await {
         queue.close(close);
     }
@@ -327,10 +361,21 @@ impl Serving<'_> {
         let now = Instant::now();
         if let Err(wait) = self.allowance.take(matches!(command, Ok(Command::Message(_))), text.len(), now) {
             reply(self.queue, id, Err(ErrorBody::rate_limited(wait)));
-            return if self.allowance.refusals.one_more(now) { Err(Close::TooManyRequests) } else { Ok(()) };
+            return if self.allowance.refusals.one_more(now) {
+                Err(Close::TooManyRequests)
+            } else {
+                Ok(())
+            };
         }
         match command {
-            Err(refused) => reply(self.queue, id, Err(ErrorBody { details: refused.errors, ..ErrorBody::new(refused.code, refused.detail) })),
+            Err(refused) => reply(
+                self.queue,
+                id,
+                Err(ErrorBody {
+                    details: refused.errors,
+                    ..ErrorBody::new(refused.code, refused.detail)
+                }),
+            ),
             // Answered at once, however many commands wait.
             Ok(Command::Ping(_)) => {
                 self.queue.send(encode(Event::Pong(Nothing {}), None, None, None));

@@ -43,7 +43,10 @@ pub struct TicketResponse {
 pub async fn create_realtime_ticket(request: HttpRequest, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let holder = holder(&request, &state).await?;
     let ticket = state.tickets.issue(holder, request_origin(&request).map(str::to_owned)).await?;
-    Ok(HttpResponse::Ok().json(TicketResponse { ticket, expires_in: TICKET_LIFETIME.as_secs() }))
+    Ok(HttpResponse::Ok().json(TicketResponse {
+        ticket,
+        expires_in: TICKET_LIFETIME.as_secs(),
+    }))
 }
 
 async fn holder(request: &HttpRequest, state: &AppState) -> Result<TicketHolder, Problem> {
@@ -57,13 +60,23 @@ async fn holder(request: &HttpRequest, state: &AppState) -> Result<TicketHolder,
                 let channel = crate::extract::channel_for(request, state, None).await?;
                 let visitor = state.visitors.of_claims(&channel, &claims).await?;
                 let (workspace_id, visitor_id) = (visitor.workspace_id, visitor.id);
-                return Ok(TicketHolder::Visitor { workspace_id, visitor_id, expires_at: Some(claims.expires_at) });
+                return Ok(TicketHolder::Visitor {
+                    workspace_id,
+                    visitor_id,
+                    expires_at: Some(claims.expires_at),
+                });
             }
         }
     }
-    let named = web::Query::<VisitorQuery>::from_query(request.query_string()).ok().and_then(|query| query.into_inner().visitor_id);
+    let named = web::Query::<VisitorQuery>::from_query(request.query_string())
+        .ok()
+        .and_then(|query| query.into_inner().visitor_id);
     let visitor = visitor_of(request, state, named.as_deref()).await?.ok_or_else(Problem::unauthenticated)?;
-    Ok(TicketHolder::Visitor { workspace_id: visitor.workspace_id, visitor_id: visitor.id, expires_at: None })
+    Ok(TicketHolder::Visitor {
+        workspace_id: visitor.workspace_id,
+        visitor_id: visitor.id,
+        expires_at: None,
+    })
 }
 
 #[derive(Deserialize)]
@@ -74,9 +87,17 @@ struct VisitorQuery {
 /// A key looks the same whether it is a visitor's or a room's.
 async fn by_key(state: &AppState, key: VisitorKey) -> Result<TicketHolder, Problem> {
     match state.visitors.authenticate(key).await {
-        Ok(visitor) => Ok(TicketHolder::Visitor { workspace_id: visitor.workspace_id, visitor_id: visitor.id, expires_at: None }),
+        Ok(visitor) => Ok(TicketHolder::Visitor {
+            workspace_id: visitor.workspace_id,
+            visitor_id: visitor.id,
+            expires_at: None,
+        }),
         Err(VisitorError::NotFound) => match state.reader.by_room_key(RoomKey::new(key.expose())).await {
-            Ok(room) => Ok(TicketHolder::Room { workspace_id: room.workspace_id, visitor_id: room.visitor_id, conversation_id: room.id }),
+            Ok(room) => Ok(TicketHolder::Room {
+                workspace_id: room.workspace_id,
+                visitor_id: room.visitor_id,
+                conversation_id: room.id,
+            }),
             Err(ReadError::NotFound) => Err(Problem::unauthenticated()),
             Err(ReadError::Repository(error)) => Err(error.into()),
         },
@@ -90,8 +111,17 @@ fn of_agent(caller: &Caller) -> Result<TicketHolder, Problem> {
     }
     let (agent_id, auth_version) = (caller.id, caller.auth_version);
     match (caller.login_id, caller.expires_at) {
-        (Some(login_id), Some(expires_at)) => Ok(TicketHolder::Agent { agent_id, login_id, auth_version, expires_at }),
-        (None, Some(expires_at)) => Ok(TicketHolder::HostAgent { agent_id, auth_version, expires_at }),
+        (Some(login_id), Some(expires_at)) => Ok(TicketHolder::Agent {
+            agent_id,
+            login_id,
+            auth_version,
+            expires_at,
+        }),
+        (None, Some(expires_at)) => Ok(TicketHolder::HostAgent {
+            agent_id,
+            auth_version,
+            expires_at,
+        }),
         _ => Err(Problem::new(Code::Forbidden, "A machine has no ticket: sockets are for people.")),
     }
 }

@@ -107,7 +107,9 @@ impl Reader {
     /// How to close: the client broke the rules.
     pub fn next(&mut self) -> Result<Option<Incoming>, Close> {
         loop {
-            let Some((head, head_length)) = read_head(&self.waiting)? else { return Ok(None) };
+            let Some((head, head_length)) = read_head(&self.waiting)? else {
+                return Ok(None);
+            };
             let begun = self.begun.as_ref().map_or(0, |(_, bytes)| bytes.len());
             if head.length + if head.opcode >= CLOSE { 0 } else { begun } > MAX_MESSAGE {
                 return Err(Close::TooLarge);
@@ -159,7 +161,9 @@ fn whole(is_text: bool, payload: &[u8]) -> Result<Incoming, Close> {
     if !is_text {
         return Ok(Incoming::Binary);
     }
-    std::str::from_utf8(payload).map(|text| Incoming::Text(text.to_owned())).map_err(|_| Close::BadText)
+    std::str::from_utf8(payload)
+        .map(|text| Incoming::Text(text.to_owned()))
+        .map_err(|_| Close::BadText)
 }
 
 /// The head at the beginning of the bytes and its length, once it is there.
@@ -185,7 +189,15 @@ fn read_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Close> {
         return Err(Close::BadFraming);
     }
     let [a, b, c, d, ..] = rest else { return Ok(None) };
-    Ok(Some((Head { fin, opcode, mask: [*a, *b, *c, *d], length }, 2 + length_bytes + 4)))
+    Ok(Some((
+        Head {
+            fin,
+            opcode,
+            mask: [*a, *b, *c, *d],
+            length,
+        },
+        2 + length_bytes + 4,
+    )))
 }
 
 #[cfg(test)]
@@ -242,7 +254,14 @@ mod tests {
 
     #[test]
     fn fragments_are_put_together_and_control_frames_may_come_between() {
-        let bytes = [sent(TEXT, b"Hel"), sent(FIN | PING, b"p"), sent(CONTINUATION, b"l"), sent(FIN | CONTINUATION, b"o"), sent(FIN | CLOSE, &[])].concat();
+        let bytes = [
+            sent(TEXT, b"Hel"),
+            sent(FIN | PING, b"p"),
+            sent(CONTINUATION, b"l"),
+            sent(FIN | CONTINUATION, b"o"),
+            sent(FIN | CLOSE, &[]),
+        ]
+        .concat();
         let ping = Incoming::Ping(Bytes::from_static(b"p"));
         assert_eq!(read(&bytes), Ok(vec![ping, Incoming::Text("Hello".to_owned()), Incoming::Close]));
     }

@@ -55,7 +55,10 @@ fn indent(depth: usize, text: &mut String) {
 
 fn name(key: &str) -> String {
     let plain = key.starts_with(|first: char| first.is_ascii_alphabetic()) && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
-    let taken = matches!(key.to_ascii_lowercase().as_str(), "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+    let taken = matches!(
+        key.to_ascii_lowercase().as_str(),
+        "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n"
+    );
     if plain && !taken { key.to_owned() } else { Value::from(key).to_string() }
 }
 

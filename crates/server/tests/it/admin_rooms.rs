@@ -272,7 +272,7 @@ on_both! {
         let (owner, _) = app.agent("omar@example.com", Role::Owner).await;
         let (_, _, id) = talk(&app).await;
         let (read, write, admin) = (api_key(&app, &owner, "read").await, api_key(&app, &owner, "write").await, api_key(&app, &owner, "admin").await);
-        assert_eq!(listed(&app, &read, "").await, [id.clone()]);
+        assert_eq!(listed(&app, &read, "").await, std::slice::from_ref(&id));
         act(&app, &read, &id, "send_message", json!({"message": "Hi"})).await.problem(403, "forbidden");
         act(&app, &read, &id, "mark_as_read", json!({})).await.problem(403, "forbidden");
         let sent = act(&app, &write, &id, "send_message", json!({"message": "Your order is on its way"})).await.expect(201);
@@ -429,7 +429,7 @@ on_both! {
         assert_eq!(rooms["results"], json!([]));
         app.get(&format!("{path}?deleted=true")).bearer(&agent).send().await.problem(403, "forbidden");
         app.get("/api/admin/chat-rooms/?deleted=true").bearer(&agent).send().await.problem(403, "forbidden");
-        assert_eq!(listed(&app, &admin, "deleted=true").await, [id.clone()]);
+        assert_eq!(listed(&app, &admin, "deleted=true").await, std::slice::from_ref(&id));
         let seen = app.get(&format!("{path}?deleted=true")).bearer(&admin).send().await.expect(200);
         assert!(seen["deleted_at"].is_string(), "{seen}");
     }

@@ -39,7 +39,11 @@ pub async fn open_with(app: &TestApp, path: &str, headers: &[(&'static str, &str
         request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
     }
     let (stream, _) = connect_async(request).await?;
-    Ok(Socket { stream, kept: VecDeque::new(), next_id: 0 })
+    Ok(Socket {
+        stream,
+        kept: VecDeque::new(),
+        next_id: 0,
+    })
 }
 
 /// Opens a socket.
@@ -196,6 +200,10 @@ impl Socket {
     }
 
     pub async fn say(&mut self, conversation: &str, client_id: &str, text: &str) -> Value {
-        self.done("conversation:message", json!({"conversation_id": conversation, "message": {"client_id": client_id, "type": "text", "text": text}})).await
+        self.done(
+            "conversation:message",
+            json!({"conversation_id": conversation, "message": {"client_id": client_id, "type": "text", "text": text}}),
+        )
+        .await
     }
 }

@@ -174,7 +174,12 @@ on_both! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_asks_too_much_is_told_to_slow_down_and_then_closed() {
-    let flags = ["--limit-visitor-messages=1/3", "--limit-commands=5/10", "--limit-bytes=65536", "--limit-connections=0"];
+    let flags = [
+        "--limit-visitor-messages=1/3",
+        "--limit-commands=5/10",
+        "--limit-bytes=65536",
+        "--limit-connections=0",
+    ];
     let app = TestApp::start_with(Database::Sqlite, &flags).await;
     let (room, key) = app.room().await;
     let (mut socket, _) = hello(&app, &key).await;

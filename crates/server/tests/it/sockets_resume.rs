@@ -34,7 +34,15 @@ impl Kept {
 }
 
 fn seen<'a>(messages: impl Iterator<Item = &'a Value>) -> Vec<(i64, String, i64)> {
-    let mut all: Vec<_> = messages.map(|one| (one["seq"].as_i64().unwrap(), one["text"].as_str().unwrap().to_owned(), one["rev"].as_i64().unwrap())).collect();
+    let mut all: Vec<_> = messages
+        .map(|one| {
+            (
+                one["seq"].as_i64().unwrap(),
+                one["text"].as_str().unwrap().to_owned(),
+                one["rev"].as_i64().unwrap(),
+            )
+        })
+        .collect();
     all.sort();
     all
 }

@@ -161,14 +161,24 @@ pub fn event(name: &str) -> Value {
         "conversation:read" => (Some(CONVERSATION), None, json!({ "up_to_seq": 39, "by": "agent", "agent_id": AGENT, "at": AT })),
         "conversation:delivered" => (Some(CONVERSATION), None, json!({ "up_to_seq": 39, "by": "visitor" })),
         "conversation:viewing" => (Some(CONVERSATION), None, json!({ "state": "start", "agent": agent })),
-        "presence:changed" => (None, None, json!({ "kind": "agent", "id": AGENT, "online": true, "status": "away", "last_seen_at": AT })),
+        "presence:changed" => (
+            None,
+            None,
+            json!({ "kind": "agent", "id": AGENT, "online": true, "status": "away", "last_seen_at": AT }),
+        ),
         "inbox:conversation-updated" => (Some(CONVERSATION), None, row()),
-        "visitor:page" => (None, None, json!({ "visitor_id": VISITOR, "url": "https://shop.example.com/bikes/42", "title": "City bike" })),
+        "visitor:page" => (
+            None,
+            None,
+            json!({ "visitor_id": VISITOR, "url": "https://shop.example.com/bikes/42", "title": "City bike" }),
+        ),
         _ => return json!({ "event": name }),
     };
     let mut frame = json!({ "event": name, "at": AT, "data": data });
     if let Some(fields) = frame.as_object_mut() {
-        place.into_iter().for_each(|place| drop(fields.insert("conversation_id".to_owned(), json!(place))));
+        place
+            .into_iter()
+            .for_each(|place| drop(fields.insert("conversation_id".to_owned(), json!(place))));
         rev.into_iter().for_each(|rev| drop(fields.insert("rev".to_owned(), json!(rev))));
     }
     frame

@@ -37,9 +37,24 @@ struct DoorDescription {
 }
 
 const DOORS: [DoorDescription; 3] = [
-    DoorDescription { name: "main", address: "/ws", who: Who::Everybody, summary: "Everybody but sellers. Logs in by ticket, first frame, or token in the query." },
-    DoorDescription { name: "adminChat", address: "/ws/admin/chat/", who: Who::Agents, summary: "Agents, with their access token in the query. Follows the workspace's list at once." },
-    DoorDescription { name: "room", address: "/ws/chat/{room_id}/", who: Who::Visitors, summary: "The customer of one room. The room key in the path is the proof; subscribed at once." },
+    DoorDescription {
+        name: "main",
+        address: "/ws",
+        who: Who::Everybody,
+        summary: "Everybody but sellers. Logs in by ticket, first frame, or token in the query.",
+    },
+    DoorDescription {
+        name: "adminChat",
+        address: "/ws/admin/chat/",
+        who: Who::Agents,
+        summary: "Agents, with their access token in the query. Follows the workspace's list at once.",
+    },
+    DoorDescription {
+        name: "room",
+        address: "/ws/chat/{room_id}/",
+        who: Who::Visitors,
+        summary: "The customer of one room. The room key in the path is the proof; subscribed at once.",
+    },
 ];
 
 /// Which side sends a command.
@@ -64,7 +79,10 @@ fn camel(name: &str) -> String {
     name.split([':', '-'])
         .map(|part| {
             let mut letters = part.chars();
-            letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+            letters
+                .next()
+                .map(|first| first.to_ascii_uppercase().to_string() + letters.as_str())
+                .unwrap_or_default()
         })
         .collect()
 }
@@ -165,7 +183,13 @@ fn reply_message(name: &str, data: &str) -> Value {
             "data": reference(data),
         },
     });
-    message(&format!("{name} reply"), &format!("Reply to {name}"), "It was done.", &payload, &[examples::reply(name)])
+    message(
+        &format!("{name} reply"),
+        &format!("Reply to {name}"),
+        "It was done.",
+        &payload,
+        &[examples::reply(name)],
+    )
 }
 
 fn error_message(error: &str) -> Value {
@@ -200,7 +224,10 @@ fn event_message(name: &str, data: &str) -> Value {
 fn messages_of(door: &DoorDescription) -> Vec<String> {
     let commands = Command::NAMES.iter().filter(|name| door.who.meets(sent_by(name)));
     let commands = commands.flat_map(|name| [format!("command{}", camel(name)), format!("reply{}", camel(name))]);
-    let events = Event::NAMES.iter().filter(|name| door.who.meets(sent_to(name))).map(|name| format!("event{}", camel(name)));
+    let events = Event::NAMES
+        .iter()
+        .filter(|name| door.who.meets(sent_to(name)))
+        .map(|name| format!("event{}", camel(name)));
     commands.chain(events).chain(["error".to_owned()]).collect()
 }
 
@@ -217,7 +244,10 @@ fn channel(door: &DoorDescription) -> Value {
         "Origin": { "type": "string", "description": "Browsers send it; it must be allowed, and fit the channel of who logs in." },
         "Sec-WebSocket-Protocol": { "type": "string", "enum": [SUBPROTOCOL], "description": "May be left out." },
     });
-    let messages: Map<_, _> = messages_of(door).into_iter().map(|key| (key.clone(), reference(&format!("#/components/messages/{key}")))).collect();
+    let messages: Map<_, _> = messages_of(door)
+        .into_iter()
+        .map(|key| (key.clone(), reference(&format!("#/components/messages/{key}"))))
+        .collect();
     let mut channel = json!({
         "address": door.address,
         "title": door.name,
@@ -265,7 +295,10 @@ fn operations(door: &DoorDescription) -> Vec<(String, Value)> {
 pub async fn document() -> HttpResponse {
     static TEXT: OnceLock<String> = OnceLock::new();
     let text = TEXT.get_or_init(|| asyncapi_document().to_string());
-    HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json")).insert_header((header::CACHE_CONTROL, "no-cache")).body(text.as_str())
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .body(text.as_str())
 }
 
 /// `GET /api/docs/asyncapi`.

@@ -34,7 +34,12 @@ pub fn html() -> String {
     }
     page.push_str("<h2>Events</h2>\n");
     for name in Event::NAMES {
-        let _ = writeln!(page, "<h3><code>{name}</code></h3>\n<p>{}</p>\n<pre>{}</pre>", escaped(examples::summary_of_event(name)), example(&examples::event(name)));
+        let _ = writeln!(
+            page,
+            "<h3><code>{name}</code></h3>\n<p>{}</p>\n<pre>{}</pre>",
+            escaped(examples::summary_of_event(name)),
+            example(&examples::event(name))
+        );
     }
     page.push_str("<h2>Refusals</h2>\n");
     for error in examples::errors() {
@@ -42,7 +47,13 @@ pub fn html() -> String {
     }
     page.push_str("<h2>Close codes</h2>\n<table><tr><th>code</th><th>meaning</th><th>reconnect</th></tr>\n");
     for close in Close::ALL {
-        let _ = writeln!(page, "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", close.code(), escaped(close.reason()), escaped(close.reconnect()));
+        let _ = writeln!(
+            page,
+            "<tr><td>{}</td><td>{}</td><td>{}</td></tr>",
+            close.code(),
+            escaped(close.reason()),
+            escaped(close.reconnect())
+        );
     }
     page.push_str("</table>\n</body></html>\n");
     page

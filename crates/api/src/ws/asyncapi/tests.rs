@@ -12,13 +12,27 @@ fn every_event_and_error_of_the_code_is_in_the_document_and_the_other_way_round(
     let document = asyncapi_document();
     let named = |prefix: &str| -> BTreeSet<String> {
         let messages = document["components"]["messages"].as_object().unwrap();
-        messages.iter().filter(|(key, _)| key.starts_with(prefix)).map(|(_, message)| message["payload"]["properties"]["event"]["const"].as_str().unwrap().to_owned()).collect()
+        messages
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix))
+            .map(|(_, message)| message["payload"]["properties"]["event"]["const"].as_str().unwrap().to_owned())
+            .collect()
     };
     assert_eq!(named("command"), Command::NAMES.iter().map(ToString::to_string).collect());
     assert_eq!(named("event"), Event::NAMES.iter().map(ToString::to_string).collect());
-    let codes: BTreeSet<&str> = document["components"]["schemas"]["Code"]["enum"].as_array().unwrap().iter().map(|code| code.as_str().unwrap()).collect();
+    let codes: BTreeSet<&str> = document["components"]["schemas"]["Code"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|code| code.as_str().unwrap())
+        .collect();
     assert_eq!(codes, Code::ALL.iter().map(|code| code.as_str()).collect());
-    let closes: Vec<u64> = document["x-close-codes"].as_array().unwrap().iter().map(|close| close["code"].as_u64().unwrap()).collect();
+    let closes: Vec<u64> = document["x-close-codes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|close| close["code"].as_u64().unwrap())
+        .collect();
     assert_eq!(closes, Close::ALL.map(|close| u64::from(close.code())));
 }
 
@@ -96,7 +110,10 @@ fn every_door_has_its_operations() {
 #[test]
 fn the_file_is_the_document() {
     let file = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/asyncapi.yaml")).unwrap();
-    assert!(file == asyncapi_yaml(), "docs/asyncapi.yaml is old: write it anew with `parlor asyncapi > docs/asyncapi.yaml`");
+    assert!(
+        file == asyncapi_yaml(),
+        "docs/asyncapi.yaml is old: write it anew with `parlor asyncapi > docs/asyncapi.yaml`"
+    );
 }
 
 #[test]

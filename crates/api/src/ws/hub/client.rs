@@ -134,7 +134,9 @@ impl Client {
     }
 
     pub(super) fn unfollow_all(&self) -> Vec<ConversationId> {
-        std::mem::take(&mut *self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)).into_keys().collect()
+        std::mem::take(&mut *self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_keys()
+            .collect()
     }
 
     /// The conversation that it follows under this name.

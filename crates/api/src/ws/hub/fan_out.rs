@@ -39,9 +39,14 @@ impl Hub {
             return;
         }
         let mut frame = None;
-        let key = SignalKey { event: "inbox:conversation-updated", about: conversation.id.0 };
+        let key = SignalKey {
+            event: "inbox:conversation-updated",
+            about: conversation.id.0,
+        };
         let workplaces = lock(&self.workplaces);
-        let Some(workplace) = workplaces.get(&conversation.workspace_id) else { return };
+        let Some(workplace) = workplaces.get(&conversation.workspace_id) else {
+            return;
+        };
         for agent in workplace.agents.values().filter(|agent| agent.follows_inbox_of(conversation.channel_id)) {
             let frame: &Bytes = frame.get_or_insert_with(|| frames::inbox(conversation, at));
             agent.queue.signal(frame.clone(), key);
@@ -51,29 +56,69 @@ impl Hub {
     fn take_signal(&self, signal: &Signal) {
         let now = self.with.clock.now();
         match signal {
-            Signal::Typing { conversation_id, from, active, private } => {
+            Signal::Typing {
+                conversation_id,
+                from,
+                active,
+                private,
+            } => {
                 let audiences: &[Audience] = if *private { &[Audience::Staff] } else { &[Audience::Public, Audience::Staff] };
-                self.to_listeners(*conversation_id, audiences, "conversation:typing", Some(from), |id, _| frames::typing(id, from, *active, now));
-            }
-            Signal::Viewing { conversation_id, agent, active } => {
-                self.to_listeners(*conversation_id, &[Audience::Staff], "conversation:viewing", Some(agent), |id, _| frames::viewing(id, agent, *active, now));
-            }
-            Signal::Read { conversation, by, agent_id, up_to_seq, at } => {
-                self.to_listeners(conversation.id, &[Audience::Public, Audience::Staff], "conversation:read", None, |id, audience| {
-                    let agent = agent_id.filter(|_| audience == Audience::Staff).map(|agent| agent.0);
-                    frames::read(id, *by, agent, *up_to_seq, *at)
+                self.to_listeners(*conversation_id, audiences, "conversation:typing", Some(from), |id, _| {
+                    frames::typing(id, from, *active, now)
                 });
+            }
+            Signal::Viewing {
+                conversation_id,
+                agent,
+                active,
+            } => {
+                self.to_listeners(*conversation_id, &[Audience::Staff], "conversation:viewing", Some(agent), |id, _| {
+                    frames::viewing(id, agent, *active, now)
+                });
+            }
+            Signal::Read {
+                conversation,
+                by,
+                agent_id,
+                up_to_seq,
+                at,
+            } => {
+                self.to_listeners(
+                    conversation.id,
+                    &[Audience::Public, Audience::Staff],
+                    "conversation:read",
+                    None,
+                    |id, audience| {
+                        let agent = agent_id.filter(|_| audience == Audience::Staff).map(|agent| agent.0);
+                        frames::read(id, *by, agent, *up_to_seq, *at)
+                    },
+                );
                 if *by == Side::Agent {
                     // The team's unread count in the list is another one now.
                     self.tell_inbox(conversation, *at);
                 }
             }
-            Signal::Delivered { conversation_id, by, up_to_seq, at } => {
-                self.to_listeners(*conversation_id, &[Audience::Public, Audience::Staff], "conversation:delivered", None, |id, _| {
-                    frames::delivered(id, *by, *up_to_seq, *at)
-                });
+            Signal::Delivered {
+                conversation_id,
+                by,
+                up_to_seq,
+                at,
+            } => {
+                self.to_listeners(
+                    *conversation_id,
+                    &[Audience::Public, Audience::Staff],
+                    "conversation:delivered",
+                    None,
+                    |id, _| frames::delivered(id, *by, *up_to_seq, *at),
+                );
             }
-            Signal::Presence { workspace_id, who, online, status, last_seen_at } => {
+            Signal::Presence {
+                workspace_id,
+                who,
+                online,
+                status,
+                last_seen_at,
+            } => {
                 let heard = lock(&self.people).hear(*workspace_id, who, *online, *status, Instant::now());
                 let presence = PresenceChanged {
                     kind: kind_of(who.side).into(),
@@ -88,9 +133,27 @@ impl Hub {
                     Heard::New { some_agent } => self.presence_changed(*workspace_id, presence, some_agent, now),
                 }
             }
-            Signal::Page { workspace_id, visitor_id, url, title } => {
-                let seen = Event::Page(PageSeen { visitor_id: visitor_id.0, url: url.clone(), title: title.clone() });
-                self.to_workplace(*workspace_id, Audience::Staff, seen, SignalKey { event: "visitor:page", about: visitor_id.0 }, now);
+            Signal::Page {
+                workspace_id,
+                visitor_id,
+                url,
+                title,
+            } => {
+                let seen = Event::Page(PageSeen {
+                    visitor_id: visitor_id.0,
+                    url: url.clone(),
+                    title: title.clone(),
+                });
+                self.to_workplace(
+                    *workspace_id,
+                    Audience::Staff,
+                    seen,
+                    SignalKey {
+                        event: "visitor:page",
+                        about: visitor_id.0,
+                    },
+                    now,
+                );
             }
         }
     }
@@ -126,17 +189,45 @@ impl Hub {
     /// Agents learn who came or went; visitors only whether some agent is there.
     fn presence_changed(&self, workspace: WorkspaceId, presence: PresenceChanged, some_agent: Option<bool>, at: Timestamp) {
         let about = presence.id.unwrap_or_default();
-        self.to_workplace(workspace, Audience::Staff, Event::Presence(presence), SignalKey { event: "presence:changed", about }, at);
+        self.to_workplace(
+            workspace,
+            Audience::Staff,
+            Event::Presence(presence),
+            SignalKey {
+                event: "presence:changed",
+                about,
+            },
+            at,
+        );
         if let Some(online) = some_agent {
-            let presence = PresenceChanged { kind: kind_of(Side::Agent).into(), id: None, online, status: None, last_seen_at: None };
-            self.to_workplace(workspace, Audience::Public, Event::Presence(presence), SignalKey { event: "presence:changed", about: workspace.0 }, at);
+            let presence = PresenceChanged {
+                kind: kind_of(Side::Agent).into(),
+                id: None,
+                online,
+                status: None,
+                last_seen_at: None,
+            };
+            self.to_workplace(
+                workspace,
+                Audience::Public,
+                Event::Presence(presence),
+                SignalKey {
+                    event: "presence:changed",
+                    about: workspace.0,
+                },
+                at,
+            );
         }
     }
 
     fn to_workplace(&self, workspace: WorkspaceId, audience: Audience, event: Event, key: SignalKey, at: Timestamp) {
         let workplaces = lock(&self.workplaces);
         let Some(workplace) = workplaces.get(&workspace) else { return };
-        let clients = if audience == Audience::Staff { &workplace.agents } else { &workplace.visitors };
+        let clients = if audience == Audience::Staff {
+            &workplace.agents
+        } else {
+            &workplace.visitors
+        };
         if clients.is_empty() {
             return;
         }
@@ -152,8 +243,13 @@ impl Hub {
             AccessChange::ConversationMoved(conversation) => self.order(Work::Moved(conversation)),
             AccessChange::ChannelsChanged(workspace) => {
                 let workplaces = lock(&self.workplaces);
-                let clients = workplaces.get(&workspace).into_iter().flat_map(|workplace| workplace.agents.values().chain(workplace.visitors.values()));
-                clients.filter(|client: &&Arc<Client>| client.origin.is_some()).for_each(|client| client.origins_changed.notify_one());
+                let clients = workplaces
+                    .get(&workspace)
+                    .into_iter()
+                    .flat_map(|workplace| workplace.agents.values().chain(workplace.visitors.values()));
+                clients
+                    .filter(|client: &&Arc<Client>| client.origin.is_some())
+                    .for_each(|client| client.origins_changed.notify_one());
             }
             // Machines have no sockets.
             AccessChange::ApiKeyRevoked(_) => {}

@@ -9,13 +9,21 @@ use bytes::Bytes;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Audience, Catchup, ChangedFields, Conversation};
 use parlor_domain::event::{ConversationChange, ConversationEvent, Participant};
-use parlor_domain::message::{Message, Side};
 use parlor_domain::message::SenderKind;
+use parlor_domain::message::{Message, Side};
 use uuid::Uuid;
 
 /// An event as a frame on the wire.
 pub fn encode(event: Event, conversation_id: Option<Uuid>, rev: Option<i64>, at: Option<Timestamp>) -> Bytes {
-    wire::text(&EventFrame { event, conversation_id, rev, at }.to_json())
+    wire::text(
+        &EventFrame {
+            event,
+            conversation_id,
+            rev,
+            at,
+        }
+        .to_json(),
+    )
 }
 
 /// What an audience calls a conversation.
@@ -39,9 +47,10 @@ pub fn change(event: &ConversationEvent, audience: Audience) -> Bytes {
     let conversation = &event.conversation;
     let told = match &event.change {
         ConversationChange::NewMessage(message) => new_message(message, conversation, audience),
-        ConversationChange::MessageUpdated(message, change) => {
-            Event::MessageUpdated(Box::new(MessageUpdated { message: MessageResponse::new(message, conversation, audience), change: (*change).into() }))
-        }
+        ConversationChange::MessageUpdated(message, change) => Event::MessageUpdated(Box::new(MessageUpdated {
+            message: MessageResponse::new(message, conversation, audience),
+            change: (*change).into(),
+        })),
         ConversationChange::Updated(fields) => Event::Updated(Box::new(ConversationUpdated::new(conversation, *fields, audience))),
         ConversationChange::Deleted => Event::Deleted(Nothing {}),
     };
@@ -73,12 +82,20 @@ pub fn missed(catchup: &Catchup, audience: Audience) -> Vec<(i64, Bytes)> {
 }
 
 fn new_message(message: &Message, conversation: &Conversation, audience: Audience) -> Event {
-    Event::NewMessage(Box::new(NewMessage { message: MessageResponse::new(message, conversation, audience), conversation: ConversationBrief::new(conversation, audience) }))
+    Event::NewMessage(Box::new(NewMessage {
+        message: MessageResponse::new(message, conversation, audience),
+        conversation: ConversationBrief::new(conversation, audience),
+    }))
 }
 
 /// The row of the workspace's list.
 pub fn inbox(conversation: &Conversation, at: Timestamp) -> Bytes {
-    encode(Event::Inbox(Box::new(ConversationRow::new(conversation))), Some(conversation.id.0), None, Some(at))
+    encode(
+        Event::Inbox(Box::new(ConversationRow::new(conversation))),
+        Some(conversation.id.0),
+        None,
+        Some(at),
+    )
 }
 
 const fn state(active: bool) -> StateWord {
@@ -90,22 +107,54 @@ fn sender(who: &Participant) -> SenderResponse {
         Side::Visitor => SenderKind::Visitor,
         Side::Agent => SenderKind::Agent,
     };
-    SenderResponse { kind: kind.into(), id: Some(who.id), name: who.name.clone(), reported: false }
+    SenderResponse {
+        kind: kind.into(),
+        id: Some(who.id),
+        name: who.name.clone(),
+        reported: false,
+    }
 }
 
 /// Somebody types.
 pub fn typing(wire_id: Uuid, from: &Participant, active: bool, at: Timestamp) -> Bytes {
-    encode(Event::Typing(Typing { conversation_id: wire_id, state: state(active), sender: sender(from) }), Some(wire_id), None, Some(at))
+    encode(
+        Event::Typing(Typing {
+            conversation_id: wire_id,
+            state: state(active),
+            sender: sender(from),
+        }),
+        Some(wire_id),
+        None,
+        Some(at),
+    )
 }
 
 /// An agent has it open.
 pub fn viewing(wire_id: Uuid, agent: &Participant, active: bool, at: Timestamp) -> Bytes {
-    encode(Event::Viewing(Viewing { state: state(active), agent: sender(agent) }), Some(wire_id), None, Some(at))
+    encode(
+        Event::Viewing(Viewing {
+            state: state(active),
+            agent: sender(agent),
+        }),
+        Some(wire_id),
+        None,
+        Some(at),
+    )
 }
 
 /// A side has read.
 pub fn read(wire_id: Uuid, by: Side, agent_id: Option<Uuid>, up_to_seq: i64, at: Timestamp) -> Bytes {
-    encode(Event::Read(ReadUpTo { up_to_seq, by: by.into(), agent_id, at: at.to_rfc3339() }), Some(wire_id), None, Some(at))
+    encode(
+        Event::Read(ReadUpTo {
+            up_to_seq,
+            by: by.into(),
+            agent_id,
+            at: at.to_rfc3339(),
+        }),
+        Some(wire_id),
+        None,
+        Some(at),
+    )
 }
 
 /// A side has received.

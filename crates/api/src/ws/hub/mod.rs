@@ -170,7 +170,11 @@ impl Hub {
             let mut sockets = lock(&self.sockets);
             let own = sockets.entry(client.came_as).or_default();
             own.push(Arc::clone(&client));
-            let too_many = if most == 0 { 0 } else { own.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX)) };
+            let too_many = if most == 0 {
+                0
+            } else {
+                own.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX))
+            };
             own.drain(..too_many).collect::<Vec<_>>()
         };
         oldest.iter().for_each(|old| old.queue.close(Close::Replaced));
@@ -185,7 +189,11 @@ impl Hub {
         {
             let mut workplaces = lock(&self.workplaces);
             let workplace = workplaces.entry(client.workspace).or_default();
-            let side = if client.audience == Audience::Staff { &mut workplace.agents } else { &mut workplace.visitors };
+            let side = if client.audience == Audience::Staff {
+                &mut workplace.agents
+            } else {
+                &mut workplace.visitors
+            };
             side.insert(client.number, Arc::clone(client));
         }
         let come = lock(&self.people).arrive(client.workspace, &client.identity().participant(), Instant::now());
@@ -228,7 +236,10 @@ impl Hub {
     }
 
     fn all_clients(&self) -> Vec<Arc<Client>> {
-        self.clients.iter().flat_map(|clients| lock(clients).values().cloned().collect::<Vec<_>>()).collect()
+        self.clients
+            .iter()
+            .flat_map(|clients| lock(clients).values().cloned().collect::<Vec<_>>())
+            .collect()
     }
 
     fn sockets_of(&self, person: PersonKey) -> Vec<Arc<Client>> {
@@ -249,7 +260,10 @@ impl Hub {
             return false;
         }
         if let Some(mut topics) = self.shard(conversation) {
-            topics.entry(conversation).or_insert_with(|| Topic::new(conversation, Instant::now())).join(client);
+            topics
+                .entry(conversation)
+                .or_insert_with(|| Topic::new(conversation, Instant::now()))
+                .join(client);
         }
         true
     }
@@ -291,7 +305,10 @@ impl Hub {
         let people = lock(&self.people);
         let agents = people.agents_online(workspace);
         let agents = if audience == Audience::Public { agents.min(1) } else { agents };
-        Online { visitor: people.is_online((Side::Visitor, visitor.0)), agents }
+        Online {
+            visitor: people.is_online((Side::Visitor, visitor.0)),
+            agents,
+        }
     }
 
     /// An agent says how available it is.
@@ -301,8 +318,19 @@ impl Hub {
     }
 
     fn tell_presence(&self, tell: Tell) {
-        let Tell { workspace, who, online, status } = tell;
-        self.signal(Signal::Presence { workspace_id: workspace, who, online, status, last_seen_at: self.with.clock.now() });
+        let Tell {
+            workspace,
+            who,
+            online,
+            status,
+        } = tell;
+        self.signal(Signal::Presence {
+            workspace_id: workspace,
+            who,
+            online,
+            status,
+            last_seen_at: self.with.clock.now(),
+        });
     }
 
     /// Tells all nodes something that is merely live.

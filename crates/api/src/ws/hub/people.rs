@@ -70,7 +70,16 @@ pub struct People {
 impl Person {
     fn tell(&self, (side, id): PersonKey, online: bool) -> Tell {
         let status = (side == Side::Agent).then_some(self.status);
-        Tell { workspace: self.workspace, who: Participant { side, id, name: self.name.clone() }, online, status }
+        Tell {
+            workspace: self.workspace,
+            who: Participant {
+                side,
+                id,
+                name: self.name.clone(),
+            },
+            online,
+            status,
+        }
     }
 }
 
@@ -106,7 +115,10 @@ impl People {
 
     /// An agent here says how available it is.
     pub fn set_status(&self, key: PersonKey, status: Availability) -> Option<Tell> {
-        self.known.get(&key).map(|person| Tell { status: Some(status), ..person.tell(key, true) })
+        self.known.get(&key).map(|person| Tell {
+            status: Some(status),
+            ..person.tell(key, true)
+        })
     }
 
     /// What to tell of somebody who was called gone and has a socket here.
@@ -123,7 +135,9 @@ impl People {
         }
         let before = self.some_agent(workspace);
         let known = self.known.get_mut(&key);
-        let same = known.as_ref().map_or(!online, |person| person.online == online && status.is_none_or(|status| person.status == status));
+        let same = known
+            .as_ref()
+            .map_or(!online, |person| person.online == online && status.is_none_or(|status| person.status == status));
         if online {
             let person = self.known.entry(key).or_insert_with(|| Person {
                 workspace,
@@ -148,7 +162,13 @@ impl People {
             }
         }
         let after = self.some_agent(workspace);
-        if same && before == after { Heard::Known } else { Heard::New { some_agent: (before != after).then_some(after) } }
+        if same && before == after {
+            Heard::Known
+        } else {
+            Heard::New {
+                some_agent: (before != after).then_some(after),
+            }
+        }
     }
 
     /// What is to be told now: who is gone for good, who was not heard of for too long, and (if there are other nodes) who is still here.
@@ -193,7 +213,11 @@ mod tests {
     const WORKSPACE: WorkspaceId = WorkspaceId(Uuid::from_u128(1));
 
     fn who(side: Side, id: u128) -> Participant {
-        Participant { side, id: Uuid::from_u128(id), name: None }
+        Participant {
+            side,
+            id: Uuid::from_u128(id),
+            name: None,
+        }
     }
 
     /// A node that hears what it tells.
@@ -235,7 +259,10 @@ mod tests {
         let agent = who(Side::Agent, 7);
         people.hear(WORKSPACE, &agent, true, Some(Availability::Away), start);
         assert_eq!(people.agents_online(WORKSPACE), 1);
-        assert_eq!(people.hear(WORKSPACE, &agent, true, Some(Availability::Away), start + Duration::from_secs(30)), Heard::Known);
+        assert_eq!(
+            people.hear(WORKSPACE, &agent, true, Some(Availability::Away), start + Duration::from_secs(30)),
+            Heard::Known
+        );
         assert_eq!(people.tick(start + Duration::from_secs(89), false), []);
         assert_eq!(people.tick(start + Duration::from_secs(90), false).len(), 1);
     }

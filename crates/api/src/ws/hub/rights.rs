@@ -53,13 +53,19 @@ impl Hub {
 
     pub(super) fn login_ended(&self, login: LoginId) {
         let is_of = |client: &Client| client.with_identity(|identity| matches!(identity, Identity::Agent(caller) if caller.login_id == Some(login)));
-        self.all_clients().iter().filter(|client| is_of(client)).for_each(|client| client.queue.close(Close::Unauthenticated));
+        self.all_clients()
+            .iter()
+            .filter(|client| is_of(client))
+            .for_each(|client| client.queue.close(Close::Unauthenticated));
     }
 
     /// The keys of a visitor are void. A room key is not: it goes on opening its room.
     pub(super) fn visitor_gone(&self, visitor: VisitorId) {
         let has_key = |client: &Client| client.with_identity(|identity| matches!(identity, Identity::Visitor(_)));
-        self.sockets_of((Side::Visitor, visitor.0)).iter().filter(|client| has_key(client)).for_each(|client| client.queue.close(Close::Unauthenticated));
+        self.sockets_of((Side::Visitor, visitor.0))
+            .iter()
+            .filter(|client| has_key(client))
+            .for_each(|client| client.queue.close(Close::Unauthenticated));
     }
 
     /// A conversation is another visitor's now: its room key goes on, the former visitor does not.

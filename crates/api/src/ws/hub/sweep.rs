@@ -49,7 +49,10 @@ impl Hub {
     }
 
     fn clients_of(&self, turn: usize) -> Vec<Arc<Client>> {
-        self.clients.get(turn).map(|clients| lock(clients).values().cloned().collect()).unwrap_or_default()
+        self.clients
+            .get(turn)
+            .map(|clients| lock(clients).values().cloned().collect())
+            .unwrap_or_default()
     }
 
     fn look_at(&self, client: &Client, moment: Instant) {
@@ -64,12 +67,16 @@ impl Hub {
         if client.wants_ping(PING_EVERY - Duration::from_secs(TURNS as u64), moment) {
             client.queue.send(wire::ping());
         }
-        let Some(expires_at) = client.with_identity(crate::ws::identity::Identity::expires_at) else { return };
+        let Some(expires_at) = client.with_identity(crate::ws::identity::Identity::expires_at) else {
+            return;
+        };
         let now = self.with.clock.now();
         if now >= expires_at {
             client.queue.close(Close::Unauthenticated);
         } else if now.plus(WARN_BEFORE) >= expires_at && !client.warned.swap(true, Ordering::Relaxed) {
-            let event = Event::Expiring(SessionExpiring { expires_at: expires_at.to_rfc3339() });
+            let event = Event::Expiring(SessionExpiring {
+                expires_at: expires_at.to_rfc3339(),
+            });
             client.queue.send(frames::encode(event, None, None, Some(now)));
         }
     }

@@ -38,8 +38,26 @@ impl Rig {
         let directory = AgentDirectory::new(database.clone(), &*port, time.clone(), Arc::new(PlainTokens), None);
         let service = ConversationService::new(database.clone(), writer, visitors.clone(), port.clone(), time.clone(), ids.clone(), secrets);
         let reader = Arc::new(ConversationReader::new(database));
-        let hub = Hub::new(HubDependencies { bus: port, clock: time, ids, reader: reader.clone(), conversations, directory, visitors, limits, alone: true });
-        Self { hub, bus, clock, service, reader, store, fixture }
+        let hub = Hub::new(HubDependencies {
+            bus: port,
+            clock: time,
+            ids,
+            reader: reader.clone(),
+            conversations,
+            directory,
+            visitors,
+            limits,
+            alone: true,
+        });
+        Self {
+            hub,
+            bus,
+            clock,
+            service,
+            reader,
+            store,
+            fixture,
+        }
     }
 
     async fn working(limits: Limits) -> Self {
@@ -73,7 +91,11 @@ impl Rig {
     }
 
     fn visitor(&self) -> Arc<Client> {
-        let login = VisitorLogin { visitor: self.fixture.visitor.clone().into(), key: Some(self.fixture.visitor_key), expires_at: None };
+        let login = VisitorLogin {
+            visitor: self.fixture.visitor.clone().into(),
+            key: Some(self.fixture.visitor_key),
+            expires_at: None,
+        };
         self.connect(Identity::Visitor(login))
     }
 
@@ -97,8 +119,15 @@ impl Rig {
 
     async fn say(&self, text: &str) {
         let visitor = &self.fixture.visitor;
-        let actor = Actor::Visitor(VisitorActor { workspace_id: visitor.workspace_id, id: visitor.id, name: None });
-        self.service.send_message(actor, self.id(), MessageText::parse(text).unwrap(), false, None, None, None).await.unwrap();
+        let actor = Actor::Visitor(VisitorActor {
+            workspace_id: visitor.workspace_id,
+            id: visitor.id,
+            name: None,
+        });
+        self.service
+            .send_message(actor, self.id(), MessageText::parse(text).unwrap(), false, None, None, None)
+            .await
+            .unwrap();
     }
 
     fn agent_actor(&self) -> AgentActor {
@@ -107,14 +136,19 @@ impl Rig {
 
     async fn note(&self, text: &str) {
         let actor = Actor::Agent(self.agent_actor());
-        self.service.send_message(actor, self.id(), MessageText::parse(text).unwrap(), true, None, None, None).await.unwrap();
+        self.service
+            .send_message(actor, self.id(), MessageText::parse(text).unwrap(), true, None, None, None)
+            .await
+            .unwrap();
     }
 }
 
 /// The JSON frames that wait.
 fn frames(client: &Client) -> Vec<EventFrame> {
     let texts = client.queue.take_all().into_iter().filter(|bytes| bytes[0] == 0x81);
-    texts.map(|bytes| serde_json::from_slice(&bytes[if bytes[1] == 126 { 4 } else { 2 }..]).unwrap()).collect()
+    texts
+        .map(|bytes| serde_json::from_slice(&bytes[if bytes[1] == 126 { 4 } else { 2 }..]).unwrap())
+        .collect()
 }
 
 /// What waits, once as much is there.
@@ -219,7 +253,10 @@ async fn a_deletion_is_the_last_event_and_ends_the_subscription() {
     rig.follow(&agent, 0).await;
     rig.follow(&visitor, 0).await;
     rig.say("hello").await;
-    let admin = AgentActor { role: parlor_domain::agent::Role::Admin, ..rig.agent_actor() };
+    let admin = AgentActor {
+        role: parlor_domain::agent::Role::Admin,
+        ..rig.agent_actor()
+    };
     rig.service.delete(admin, rig.id()).await.unwrap();
     assert_eq!(frames_with_numbers(&visitor, 2).await.last(), Some(&("conversation:deleted".to_owned(), 2)));
     assert_eq!(frames_with_numbers(&agent, 2).await.last(), Some(&("conversation:deleted".to_owned(), 2)));
@@ -234,7 +271,10 @@ async fn a_lost_deletion_is_found_in_the_database() {
     rig.say("hello").await;
     rig.follow(&visitor, 1).await;
     rig.bus.drop_next(1);
-    let admin = AgentActor { role: parlor_domain::agent::Role::Admin, ..rig.agent_actor() };
+    let admin = AgentActor {
+        role: parlor_domain::agent::Role::Admin,
+        ..rig.agent_actor()
+    };
     rig.service.delete(admin, rig.id()).await.unwrap();
     rig.hub.compare_quiet_ones(Instant::now() + Duration::from_secs(31)).await;
     assert_eq!(frames_with_numbers(&visitor, 1).await, [("conversation:deleted".to_owned(), 2)]);
@@ -275,7 +315,11 @@ async fn a_connection_follows_at_most_two_hundred_conversations() {
 
 #[tokio::test]
 async fn the_oldest_socket_of_an_identity_gives_way() {
-    let rig = Rig::new(Limits { visitor_sockets: 2, ..Limits::OFF }).await;
+    let rig = Rig::new(Limits {
+        visitor_sockets: 2,
+        ..Limits::OFF
+    })
+    .await;
     let sockets = [rig.visitor(), rig.visitor(), rig.visitor()];
     assert_eq!(sockets.each_ref().map(|client| client.queue.closed()), [Some(Close::Replaced), None, None]);
     assert_eq!(rig.agent().queue.closed(), None);
@@ -288,7 +332,12 @@ async fn typing_is_told_to_all_others_and_a_notes_to_agents_only() {
     for client in [&agent, &visitor, &tab] {
         rig.follow(client, 0).await;
     }
-    let typing = |who: &Client, private| Signal::Typing { conversation_id: rig.id(), from: who.identity().participant(), active: true, private };
+    let typing = |who: &Client, private| Signal::Typing {
+        conversation_id: rig.id(),
+        from: who.identity().participant(),
+        active: true,
+        private,
+    };
     let count = |client: &Client| frames(client).iter().filter(|frame| matches!(frame.event, Event::Typing(_))).count();
     rig.hub.signal(typing(&visitor, false));
     assert_eq!([count(&agent), count(&visitor), count(&tab)], [1, 0, 0]);
@@ -321,12 +370,27 @@ async fn visitors_learn_only_whether_some_agent_is_there() {
     frames(&visitor);
     let agent = rig.agent();
     let told = frames(&visitor);
-    let [EventFrame { event: Event::Presence(presence), .. }] = &told[..] else { panic!("{told:?}") };
+    let [
+        EventFrame {
+            event: Event::Presence(presence),
+            ..
+        },
+    ] = &told[..]
+    else {
+        panic!("{told:?}")
+    };
     assert_eq!((presence.id, presence.online, presence.status), (None, true, None));
-    assert_eq!(rig.hub.online(rig.fixture.workspace.id, rig.fixture.visitor.id, Audience::Public), Online { visitor: true, agents: 1 });
+    assert_eq!(
+        rig.hub.online(rig.fixture.workspace.id, rig.fixture.visitor.id, Audience::Public),
+        Online { visitor: true, agents: 1 }
+    );
     rig.hub.set_status(&agent, Availability::Busy);
     assert!(frames(&visitor).is_empty());
-    assert!(frames(&agent).iter().any(|frame| matches!(&frame.event, Event::Presence(presence) if presence.status == Some(crate::ws::protocol::AvailabilityWord::Busy))));
+    assert!(
+        frames(&agent)
+            .iter()
+            .any(|frame| matches!(&frame.event, Event::Presence(presence) if presence.status == Some(crate::ws::protocol::AvailabilityWord::Busy)))
+    );
     rig.hub.unregister(&agent);
     rig.hub.look_after(0, Instant::now() + Duration::from_secs(4));
     assert!(frames(&visitor).is_empty());
@@ -382,7 +446,11 @@ async fn what_ends_a_login_ends_its_sockets() {
     let work = rig.store.begin().await.unwrap();
     work.logins().insert(&login).await.unwrap();
     work.commit().await.unwrap();
-    let of_login = Caller { login_id: Some(login.id), expires_at: Some(rig.clock.now().plus(Duration::from_secs(900))), ..rig.caller(None) };
+    let of_login = Caller {
+        login_id: Some(login.id),
+        expires_at: Some(rig.clock.now().plus(Duration::from_secs(900))),
+        ..rig.caller(None)
+    };
     let client = rig.connect(Identity::Agent(of_login));
     let other = rig.agent();
     assert!(rig.hub.renew(&client).await);
@@ -396,7 +464,12 @@ async fn the_sweep_finds_what_the_bus_did_not_tell() {
     let (agent, visitor) = (rig.agent(), rig.visitor());
     assert!(rig.hub.renew(&agent).await && rig.hub.renew(&visitor).await);
     let work = rig.store.begin().await.unwrap();
-    let mut gone = work.agents().find_for_update(rig.fixture.workspace.id, rig.fixture.agent.id).await.unwrap().unwrap();
+    let mut gone = work
+        .agents()
+        .find_for_update(rig.fixture.workspace.id, rig.fixture.agent.id)
+        .await
+        .unwrap()
+        .unwrap();
     gone.deactivated_at = Some(rig.clock.now());
     work.agents().update(&gone).await.unwrap();
     work.visitors().delete_keys(rig.fixture.visitor.id).await.unwrap();
@@ -416,7 +489,10 @@ async fn a_room_key_outlives_its_visitor() {
     let other = parlor_testkit::build::a_visitor(&rig.fixture.channel);
     let work = rig.store.begin().await.unwrap();
     work.visitors().insert(&other).await.unwrap();
-    work.conversations().move_to_visitor(rig.fixture.workspace.id, rig.fixture.visitor.id, other.id, rig.clock.now()).await.unwrap();
+    work.conversations()
+        .move_to_visitor(rig.fixture.workspace.id, rig.fixture.visitor.id, other.id, rig.clock.now())
+        .await
+        .unwrap();
     work.commit().await.unwrap();
     use parlor_domain::event::AccessChange;
     rig.bus.publish(DomainEvent::Access(AccessChange::VisitorGone(rig.fixture.visitor.id)));
@@ -428,7 +504,10 @@ async fn a_room_key_outlives_its_visitor() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
     assert_eq!((room.identity().id(), room.queue.closed()), (other.id.0, None));
-    assert_eq!((by_key.queue.closed(), by_key.following(rig.known_as(&by_key))), (Some(Close::Unauthenticated), None));
+    assert_eq!(
+        (by_key.queue.closed(), by_key.following(rig.known_as(&by_key))),
+        (Some(Close::Unauthenticated), None)
+    );
 }
 
 #[tokio::test]
@@ -440,7 +519,12 @@ async fn a_slow_reader_is_closed_and_the_others_get_everything() {
     let mut got = Vec::new();
     for n in 0..600 {
         rig.say(&format!("message {n}")).await;
-        got.extend(numbers(&frames(&good).into_iter().filter_map(|frame| Some((String::new(), frame.rev?))).collect::<Vec<_>>()));
+        got.extend(numbers(
+            &frames(&good)
+                .into_iter()
+                .filter_map(|frame| Some((String::new(), frame.rev?)))
+                .collect::<Vec<_>>(),
+        ));
     }
     assert_eq!(got, (1..=600).collect::<Vec<_>>());
     assert_eq!(slow.queue.closed(), Some(Close::TooSlow));
@@ -462,16 +546,27 @@ async fn many_conversations_on_one_connection_stay_apart() {
         rig.hub.start(&agent, &rig.reader.catch_up(viewer, conversation.id, 0).await.unwrap());
     }
     let visitor = &rig.fixture.visitor;
-    let actor = Actor::Visitor(VisitorActor { workspace_id: visitor.workspace_id, id: visitor.id, name: None });
+    let actor = Actor::Visitor(VisitorActor {
+        workspace_id: visitor.workspace_id,
+        id: visitor.id,
+        name: None,
+    });
     for _ in 0..3 {
         for conversation in &more {
             let text = MessageText::parse("hello").unwrap();
-            rig.service.send_message(actor.clone(), conversation.id, text, false, None, None, None).await.unwrap();
+            rig.service
+                .send_message(actor.clone(), conversation.id, text, false, None, None, None)
+                .await
+                .unwrap();
         }
     }
     let all = frames(&agent);
     for conversation in &more {
-        let own: Vec<i64> = all.iter().filter(|frame| frame.conversation_id == Some(conversation.id.0)).filter_map(|frame| frame.rev).collect();
+        let own: Vec<i64> = all
+            .iter()
+            .filter(|frame| frame.conversation_id == Some(conversation.id.0))
+            .filter_map(|frame| frame.rev)
+            .collect();
         assert_eq!(own, [1, 2, 3]);
     }
 }

@@ -42,7 +42,11 @@ impl Member {
     fn take(&mut self, rev: i64, bytes: &Bytes, last: bool) -> bool {
         match &mut self.place {
             Place::Joining(waiting) if waiting.len() >= MAX_WAITING => self.client.queue.cut(Close::TooSlow),
-            Place::Joining(waiting) => waiting.push(Numbered { rev, bytes: bytes.clone(), last }),
+            Place::Joining(waiting) => waiting.push(Numbered {
+                rev,
+                bytes: bytes.clone(),
+                last,
+            }),
             Place::At(sent) => {
                 if rev > *sent {
                     *sent = rev;
@@ -85,7 +89,17 @@ pub struct Topic {
 impl Topic {
     /// Nobody follows yet.
     pub fn new(id: ConversationId, now: Instant) -> Self {
-        Self { id, members: Vec::new(), staff: None, public: 0, pending: Vec::new(), repairing: false, ended: false, heard_at: now, room_key: None }
+        Self {
+            id,
+            members: Vec::new(),
+            staff: None,
+            public: 0,
+            pending: Vec::new(),
+            repairing: false,
+            ended: false,
+            heard_at: now,
+            room_key: None,
+        }
     }
 
     /// Whether nobody follows.
@@ -101,7 +115,10 @@ impl Topic {
     /// From now on keeps what comes for a client, until [`Self::start`]. One that follows already begins anew.
     pub fn join(&mut self, client: &Arc<Client>) {
         self.leave(client.number);
-        self.members.push(Member { client: Arc::clone(client), place: Place::Joining(Vec::new()) });
+        self.members.push(Member {
+            client: Arc::clone(client),
+            place: Place::Joining(Vec::new()),
+        });
     }
 
     /// Hands nothing on to a client any more.
@@ -173,7 +190,11 @@ impl Topic {
 
     /// Asks for one repair at a time.
     fn want_repair(&mut self) -> Next {
-        if std::mem::replace(&mut self.repairing, true) { Next::Done } else { Next::Repair }
+        if std::mem::replace(&mut self.repairing, true) {
+            Next::Done
+        } else {
+            Next::Repair
+        }
     }
 
     fn hand_on(&mut self, event: &ConversationEvent) {
@@ -225,7 +246,10 @@ impl Topic {
         for (audience, catchup) in read {
             if catchup.reset {
                 // Too much for one by one: these clients come back and are told to load the history.
-                self.members.iter().filter(|member| member.client.audience == *audience).for_each(|member| member.client.queue.cut(Close::TooSlow));
+                self.members
+                    .iter()
+                    .filter(|member| member.client.audience == *audience)
+                    .for_each(|member| member.client.queue.cut(Close::TooSlow));
             }
             for (rev, bytes) in frames::missed(catchup, *audience) {
                 self.give(*audience, rev, &bytes, false);
@@ -272,7 +296,10 @@ impl Topic {
 
     /// Those who follow, for signals. Who is still joining is left out.
     pub fn listeners(&self, audience: Audience) -> impl Iterator<Item = &Arc<Client>> {
-        self.members.iter().filter(move |member| member.client.audience == audience && matches!(member.place, Place::At(_))).map(|member| &member.client)
+        self.members
+            .iter()
+            .filter(move |member| member.client.audience == audience && matches!(member.place, Place::At(_)))
+            .map(|member| &member.client)
     }
 
     /// All members' clients.

@@ -94,7 +94,10 @@ impl Hub {
             return Ok(());
         }
         let mut read = Vec::new();
-        let wanted = [(Audience::Staff, Viewer::Staff(row.workspace_id), staff), (Audience::Public, Viewer::Visitor(row.workspace_id, row.visitor_id), public)];
+        let wanted = [
+            (Audience::Staff, Viewer::Staff(row.workspace_id), staff),
+            (Audience::Public, Viewer::Visitor(row.workspace_id, row.visitor_id), public),
+        ];
         for (audience, viewer, after) in wanted {
             let Some(after) = after else { continue };
             read.push((audience, self.catch_up(viewer, conversation, after).await?));

@@ -1,7 +1,9 @@
 //! What the server tells by itself.
 
 use super::{AvailabilityWord, DataSchema, Nothing, SessionReply, StateWord, present};
-use crate::families::shared::{ConversationRow, FlagResponse, HandledByWord, MessageResponse, SenderKindWord, SenderResponse, SideWord, StatusWord, SubjectResponse};
+use crate::families::shared::{
+    ConversationRow, FlagResponse, HandledByWord, MessageResponse, SenderKindWord, SenderResponse, SideWord, StatusWord, SubjectResponse,
+};
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Audience, ChangedFields, Conversation};
 use parlor_domain::event::MessageChange;
@@ -65,8 +67,18 @@ impl ConversationBrief {
     #[must_use]
     pub fn new(conversation: &Conversation, audience: Audience) -> Self {
         let (id, status, handled_by, assignee) = match audience {
-            Audience::Public => (conversation.room_key.expose(), conversation.status.for_visitor(), conversation.handler.for_visitor(), None),
-            Audience::Staff => (conversation.id.0, conversation.status, conversation.handler.for_agent(), conversation.handler.assignee()),
+            Audience::Public => (
+                conversation.room_key.expose(),
+                conversation.status.for_visitor(),
+                conversation.handler.for_visitor(),
+                None,
+            ),
+            Audience::Staff => (
+                conversation.id.0,
+                conversation.status,
+                conversation.handler.for_agent(),
+                conversation.handler.assignee(),
+            ),
         };
         Self {
             id,
@@ -74,7 +86,10 @@ impl ConversationBrief {
             handled_by: handled_by.into(),
             assignee_id: assignee.map(|agent| agent.0),
             last_message_at: conversation.last_message_at.to_rfc3339(),
-            unread: Unread { team: conversation.unread_by_team(), visitor: conversation.unread_by_visitor() },
+            unread: Unread {
+                team: conversation.unread_by_team(),
+                visitor: conversation.unread_by_visitor(),
+            },
         }
     }
 }
@@ -193,7 +208,12 @@ impl ConversationUpdated {
                 assignee_id: fields.handler.then(|| conversation.handler.assignee().map(|agent| agent.0)),
                 subject: fields.subject.then(|| subject.map(|subject| SubjectShown::Whole(subject.into()))),
                 labels: fields.labels.then(|| conversation.labels.clone()),
-                flag: fields.flag.then(|| conversation.flag.as_ref().map(|flag| FlagResponse { reason: flag.reason.clone(), at: flag.at.to_rfc3339() })),
+                flag: fields.flag.then(|| {
+                    conversation.flag.as_ref().map(|flag| FlagResponse {
+                        reason: flag.reason.clone(),
+                        at: flag.at.to_rfc3339(),
+                    })
+                }),
                 customer_name: fields.customer.then(|| conversation.customer_name.clone()),
                 customer_email: fields.customer.then(|| conversation.customer_email.clone()),
             },
@@ -407,7 +427,15 @@ impl<'de> Deserialize<'de> for EventFrame {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let outer = Outer::deserialize(deserializer)?;
         let event = Event::parse(&outer.event, outer.data.map_or("{}", RawValue::get)).map_err(serde::de::Error::custom)?;
-        let at = outer.at.map(|text| Timestamp::parse_rfc3339(&text).ok_or_else(|| serde::de::Error::custom("at is no time"))).transpose()?;
-        Ok(Self { event, conversation_id: outer.conversation_id, rev: outer.rev, at })
+        let at = outer
+            .at
+            .map(|text| Timestamp::parse_rfc3339(&text).ok_or_else(|| serde::de::Error::custom("at is no time")))
+            .transpose()?;
+        Ok(Self {
+            event,
+            conversation_id: outer.conversation_id,
+            rev: outer.rev,
+            at,
+        })
     }
 }

@@ -5,16 +5,17 @@ mod event;
 mod reply;
 
 pub use command::{
-    ClientInfo, Command, CommandFrame, ConversationMessage, ConversationPlace, ConversationSubscribe, ConversationTyping, ConversationUnsubscribe, ConversationViewing,
-    InboxSubscribe, Nothing, OutgoingMessage, PresenceSet, Resume, SessionHello, SessionRefresh, StateWord, Unreadable, VisitorPage, read_command,
+    ClientInfo, Command, CommandFrame, ConversationMessage, ConversationPlace, ConversationSubscribe, ConversationTyping, ConversationUnsubscribe,
+    ConversationViewing, InboxSubscribe, Nothing, OutgoingMessage, PresenceSet, Resume, SessionHello, SessionRefresh, StateWord, Unreadable, VisitorPage,
+    read_command,
 };
 pub use event::{
-    ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageChangeWord, MessageUpdated, NewMessage, PageSeen, PresenceChanged, ReadUpTo, SessionClosing, SessionExpiring,
-    SubjectShown, Typing, Unread, Viewing,
+    ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageChangeWord, MessageUpdated, NewMessage, PageSeen, PresenceChanged, ReadUpTo,
+    SessionClosing, SessionExpiring, SubjectShown, Typing, Unread, Viewing,
 };
 pub use reply::{
-    AvailabilityWord, DeliveredReply, ErrorBody, IdentityKind, IdentityShown, MarkReply, MarksDelivered, MarksRead, Online, ReplyData, ReplyFrame, Resumed, ResumeResult, SentReply, SessionReply,
-    SubscribeReply, RefreshReply,
+    AvailabilityWord, DeliveredReply, ErrorBody, IdentityKind, IdentityShown, MarkReply, MarksDelivered, MarksRead, Online, RefreshReply, ReplyData,
+    ReplyFrame, ResumeResult, Resumed, SentReply, SessionReply, SubscribeReply,
 };
 
 use serde::{Deserialize, Deserializer};

@@ -303,21 +303,35 @@ impl ErrorBody {
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         let supported = (code == Code::UnsupportedProtocol).then(|| vec![VERSION]);
-        Self { code, message: message.into(), details: Vec::new(), retryable: code.is_retryable(), retry_after_ms: None, supported }
+        Self {
+            code,
+            message: message.into(),
+            details: Vec::new(),
+            retryable: code.is_retryable(),
+            retry_after_ms: None,
+            supported,
+        }
     }
 
     /// Too much at once.
     #[must_use]
     pub fn rate_limited(wait: Duration) -> Self {
         let wait = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        Self { retry_after_ms: Some(wait), ..Self::new(Code::RateLimited, "Slow down: too much at once.") }
+        Self {
+            retry_after_ms: Some(wait),
+            ..Self::new(Code::RateLimited, "Slow down: too much at once.")
+        }
     }
 }
 
 impl From<Problem> for ErrorBody {
     fn from(problem: Problem) -> Self {
         let retry_after_ms = problem.retry_after.map(|seconds| seconds.saturating_mul(1_000));
-        Self { details: problem.errors, retry_after_ms, ..Self::new(problem.code, problem.detail) }
+        Self {
+            details: problem.errors,
+            retry_after_ms,
+            ..Self::new(problem.code, problem.detail)
+        }
     }
 }
 
@@ -342,8 +356,18 @@ impl ReplyFrame {
     #[must_use]
     pub fn new(reply_to: Option<String>, result: Result<ReplyData, ErrorBody>) -> Self {
         match result {
-            Ok(data) => Self { reply_to, ok: true, data: Some(data), error: None },
-            Err(error) => Self { reply_to, ok: false, data: None, error: Some(error) },
+            Ok(data) => Self {
+                reply_to,
+                ok: true,
+                data: Some(data),
+                error: None,
+            },
+            Err(error) => Self {
+                reply_to,
+                ok: false,
+                data: None,
+                error: Some(error),
+            },
         }
     }
 

@@ -8,7 +8,19 @@ fn refused(text: &str) -> (Option<String>, Code) {
 
 #[test]
 fn a_frame_is_one_object_with_an_event() {
-    for wrong in ["", "nonsense", "[]", "\"ping\"", "null", "{}", r#"{"event":7}"#, r#"{"event":"ping"} {}"#, r#"["1","ping"]"#, r#"{"event":"ping","id":7}"#, r#"{"event":"ping","id":""}"#] {
+    for wrong in [
+        "",
+        "nonsense",
+        "[]",
+        "\"ping\"",
+        "null",
+        "{}",
+        r#"{"event":7}"#,
+        r#"{"event":"ping"} {}"#,
+        r#"["1","ping"]"#,
+        r#"{"event":"ping","id":7}"#,
+        r#"{"event":"ping","id":""}"#,
+    ] {
         assert!(read_command(wrong).is_err(), "{wrong}");
     }
     let long = format!(r#"{{"event":"ping","id":"{}"}}"#, "x".repeat(65));
@@ -20,15 +32,21 @@ fn a_frame_is_one_object_with_an_event() {
 #[test]
 fn an_unknown_event_and_wrong_data_are_told_apart() {
     assert_eq!(refused(r#"{"id":"7","event":"conversation:burn"}"#), (Some("7".to_owned()), Code::UnknownEvent));
-    assert_eq!(refused(r#"{"id":"7","event":"conversation:read","data":{"conversation_id":"x"}}"#), (Some("7".to_owned()), Code::InvalidInput));
+    assert_eq!(
+        refused(r#"{"id":"7","event":"conversation:read","data":{"conversation_id":"x"}}"#),
+        (Some("7".to_owned()), Code::InvalidInput)
+    );
     let frame = read_command(r#"{"event":"conversation:message","data":{"conversation_id":"x","message":{"client_id":1}}}"#).unwrap();
     assert_eq!(frame.command.unwrap_err().errors[0].field, "data.message.client_id");
 }
 
 #[test]
 fn a_sender_is_not_read() {
-    let text = r#"{"event":"conversation:message","data":{"conversation_id":"x","sender":"agent","message":{"client_id":"1","text":"hi","sender":{"kind":"agent"}}}}"#;
-    let Ok(Command::Message(message)) = read_command(text).unwrap().command else { panic!() };
+    let text =
+        r#"{"event":"conversation:message","data":{"conversation_id":"x","sender":"agent","message":{"client_id":"1","text":"hi","sender":{"kind":"agent"}}}}"#;
+    let Ok(Command::Message(message)) = read_command(text).unwrap().command else {
+        panic!()
+    };
     assert_eq!(message.message.text, "hi");
 }
 
@@ -37,7 +55,10 @@ fn missing_and_null_are_different_things_in_an_update() {
     let frame: EventFrame = serde_json::from_str(r#"{"event":"conversation:updated","rev":1,"data":{"flag":null}}"#).unwrap();
     let Event::Updated(update) = &frame.event else { panic!() };
     assert_eq!((&update.flag, &update.subject), (&Some(None), &None));
-    assert_eq!(serde_json::to_string(&frame).unwrap(), r#"{"event":"conversation:updated","rev":1,"data":{"flag":null}}"#);
+    assert_eq!(
+        serde_json::to_string(&frame).unwrap(),
+        r#"{"event":"conversation:updated","rev":1,"data":{"flag":null}}"#
+    );
 }
 
 /// The guide shows conversations as lines that begin with → (client) or ← (server).
@@ -67,7 +88,7 @@ fn every_frame_in_the_guide_decodes() {
         if arrow == '→' {
             let frame = read_command(&text).unwrap_or_else(|error| panic!("{error:?}: {text}"));
             let command = frame.command.unwrap_or_else(|refused| panic!("{refused:?}: {text}"));
-            frame.id.into_iter().for_each(|id| drop(asked.insert(id, command.name())));
+            asked.extend(frame.id.map(|id| (id, command.name())));
             commands += 1;
             continue;
         }

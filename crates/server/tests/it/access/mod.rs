@@ -47,10 +47,11 @@ async fn call(app: &TestApp, operation: &Operation, caller: char, credential: Op
     if caller == 'q' && !query.contains("visitor_id=") {
         query = both(&query, format!("visitor_id={credential}"));
     }
-    if caller == 'q' && !path.starts_with("/api/admin/") {
-        if let Some(Value::Object(body)) = &mut body {
-            body.insert("visitor_id".to_owned(), json!(credential));
-        }
+    if caller == 'q'
+        && !path.starts_with("/api/admin/")
+        && let Some(Value::Object(body)) = &mut body
+    {
+        body.insert("visitor_id".to_owned(), json!(credential));
     }
     let path = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
     let mut call = app.call(operation.method.clone(), &path);
