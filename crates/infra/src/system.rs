@@ -1,4 +1,5 @@
 //! Time and randomness of the machine.
+#![expect(clippy::disallowed_methods, reason = "the adapters of Clock and Ids")]
 
 use parlor_domain::clock::{Clock, Timestamp};
 use parlor_domain::id::Ids;

@@ -155,6 +155,7 @@ fn random_hex() -> Result<String, ServerSecretError> {
 }
 
 /// Writes the file whole or not at all: it gets its name when its content is on the disk. If another process was faster, its file stays.
+#[expect(clippy::disallowed_methods, reason = "only has to be another name than another process's")]
 fn create(path: &Path, secret: &str) -> io::Result<()> {
     let draft = path.with_extension(format!("{}.draft", Uuid::new_v4()));
     let mut options = OpenOptions::new();

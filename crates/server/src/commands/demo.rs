@@ -9,8 +9,10 @@ use parlor_domain::security::Password;
 use parlor_domain::text::{Email, Label, MessageText, Name};
 use parlor_domain::visitor::NewVisitor;
 
-/// Who writes, about what, and what follows: `>` is the visitor, `<` the agent, `#` a note.
-const TALKS: [(&str, &str, &str, &[&str], Option<Status>); 4] = [
+/// Name, address and subject of who writes; what is said (`>` is the visitor, `<` the agent, `#` a note); where it stands then.
+type Talk = (&'static str, &'static str, &'static str, &'static [&'static str], Option<Status>);
+
+const TALKS: [Talk; 4] = [
     ("Nadia", "nadia@example.com", "Order 1042", &[">Is the blue one still available?", "<Yes, two are left in size M.", ">Great, I take one!"], None),
     ("Omar", "omar@example.com", "Delivery", &[">Where is my parcel?", "#The carrier says Friday.", "<It comes on Friday, sorry for the wait."], Some(Status::Pending)),
     ("Lea", "lea@example.com", "Invoice", &[">I need an invoice for last month.", "<Sent to your address.", ">Thank you."], Some(Status::Resolved)),
