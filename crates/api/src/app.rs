@@ -8,6 +8,7 @@ use crate::request_id::name_requests;
 use crate::state::AppState;
 use crate::{extract::ClientAddress, ws};
 use actix_cors::Cors;
+use actix_web::HttpMessage;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderName, HeaderValue};
@@ -18,7 +19,6 @@ use std::str::FromStr;
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
-use actix_web::HttpMessage;
 use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url as DocumentUrl};
@@ -48,7 +48,12 @@ const PAGES: [(&str, &[&str]); 9] = [
 ];
 
 fn documented(config: &mut ServiceConfig) {
-    config.configure(chats::routes).configure(rooms::routes).configure(ws::routes).configure(admin::routes).configure(operations::routes);
+    config
+        .configure(chats::routes)
+        .configure(rooms::routes)
+        .configure(ws::routes)
+        .configure(admin::routes)
+        .configure(operations::routes);
 }
 
 /// The whole OpenAPI document.
@@ -66,7 +71,10 @@ impl Documents {
         let json = |document: &utoipa::openapi::OpenApi| CachedDocument::new(document.to_json().unwrap_or_default());
         Self {
             whole: json(&document),
-            parts: AUDIENCES.iter().map(|(name, _, tags)| (*name, json(&openapi::with_tags(&document, tags)))).collect(),
+            parts: AUDIENCES
+                .iter()
+                .map(|(name, _, tags)| (*name, json(&openapi::with_tags(&document, tags))))
+                .collect(),
             paths: KnownPaths::of(&document, &PAGES),
         }
     }
@@ -80,8 +88,17 @@ impl Default for Documents {
 
 fn swagger() -> SwaggerUi {
     let whole = std::iter::once(DocumentUrl::with_primary("Everything", "/api/openapi.json", true));
-    let parts = [DocumentUrl::new("Widget and customers", "/api/openapi/widget.json"), DocumentUrl::new("Agents and admins", "/api/openapi/agents.json"), DocumentUrl::new("Operations", "/api/openapi/operations.json")];
-    SwaggerUi::new("/api/docs/{_:.*}").config(Config::new(whole.chain(parts)).deep_linking(true).persist_authorization(false).use_base_layout())
+    let parts = [
+        DocumentUrl::new("Widget and customers", "/api/openapi/widget.json"),
+        DocumentUrl::new("Agents and admins", "/api/openapi/agents.json"),
+        DocumentUrl::new("Operations", "/api/openapi/operations.json"),
+    ];
+    SwaggerUi::new("/api/docs/{_:.*}").config(
+        Config::new(whole.chain(parts))
+            .deep_linking(true)
+            .persist_authorization(false)
+            .use_base_layout(),
+    )
 }
 
 /// The application of one worker. `files` adds what the browser gets beside the API.
@@ -100,7 +117,10 @@ pub fn application(
         .configure(admin::pages)
         .configure(ws::sockets)
         .configure(files)
-        .route("/api/docs", web::get().to(|| async { HttpResponse::Found().insert_header((header::LOCATION, "/api/docs/")).finish() }))
+        .route(
+            "/api/docs",
+            web::get().to(|| async { HttpResponse::Found().insert_header((header::LOCATION, "/api/docs/")).finish() }),
+        )
         .service(swagger())
         .default_service(web::to(unknown))
         .wrap(from_fn(count_requests))
@@ -121,14 +141,29 @@ async fn unknown(request: HttpRequest, documents: web::Data<Documents>) -> Resul
     match documents.paths.allow(request.path()) {
         Some(allow) => {
             let detail = format!("This address does not take {}; it takes {allow}.", request.method());
-            Err(Problem { allow: Some(allow), ..Problem::new(Code::MethodNotAllowed, detail) })
+            Err(Problem {
+                allow: Some(allow),
+                ..Problem::new(Code::MethodNotAllowed, detail)
+            })
         }
-        None => Err(Problem::new(Code::NotFound, "There is nothing at this address; see /api/docs/ for all addresses.")),
+        None => Err(Problem::new(
+            Code::NotFound,
+            "There is nothing at this address; see /api/docs/ for all addresses.",
+        )),
     }
 }
 
 fn cors(state: &web::Data<AppState>) -> Cors {
-    let exposed = ["etag", "retry-after", "ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "link", "parlor-ignored", "x-request-id"];
+    let exposed = [
+        "etag",
+        "retry-after",
+        "ratelimit-limit",
+        "ratelimit-remaining",
+        "ratelimit-reset",
+        "link",
+        "parlor-ignored",
+        "x-request-id",
+    ];
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
         .allowed_headers(["authorization", "content-type", "idempotency-key", "x-parlor-channel"])
@@ -139,7 +174,8 @@ fn cors(state: &web::Data<AppState>) -> Cors {
     }
     let state = state.clone();
     // Echoed with credentials since some clients ask for it, though nothing on the customer's side is authorised by what a browser adds.
-    cors.allowed_origin_fn(move |origin, _| origin.to_str().is_ok_and(|origin| state.origins.allows(origin))).supports_credentials()
+    cors.allowed_origin_fn(move |origin, _| origin.to_str().is_ok_and(|origin| state.origins.allows(origin)))
+        .supports_credentials()
 }
 
 /// Counts the requests of an address, and tells what is left.

@@ -43,7 +43,10 @@ impl<K: Hash + Eq + Clone> PerMinute<K> {
     pub fn check(&self, key: &K) -> Result<Option<Left>, Problem> {
         let Some((limiter, limit)) = &self.limiter else { return Ok(None) };
         match limiter.check_key(key) {
-            Ok(state) => Ok(Some(Left { limit: *limit, remaining: state.remaining_burst_capacity() })),
+            Ok(state) => Ok(Some(Left {
+                limit: *limit,
+                remaining: state.remaining_burst_capacity(),
+            })),
             Err(not_until) => {
                 let wait = not_until.wait_time_from(DefaultClock::default().now());
                 Err(Problem::rate_limited(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)))

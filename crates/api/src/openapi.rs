@@ -42,7 +42,13 @@ impl Modify for Schemes {
     fn modify(&self, document: &mut Document) {
         let components = document.components.get_or_insert_default();
         let bearer = |description: &str, format: &str| {
-            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format).description(Some(description)).build())
+            SecurityScheme::Http(
+                HttpBuilder::new()
+                    .scheme(HttpAuthScheme::Bearer)
+                    .bearer_format(format)
+                    .description(Some(description))
+                    .build(),
+            )
         };
         let visitor = "A visitor key (the `id` of STEP 1), or a customer's token of the host site. Paths that have a `visitor_id` field or parameter take the key there, too.";
         let staff = "An access token of `POST /api/admin/auth/login/`, an agent's token of the host site, or an API key `parlor_…`.";
@@ -83,7 +89,11 @@ pub fn without_null_defaults(document: Document) -> Document {
 /// The audiences of the menu, with the tags that each sees.
 pub const AUDIENCES: [(&str, &str, &[&str]); 3] = [
     ("widget", "Widget and customers", &["Visitors", "Sessions", "Messages", "Rooms", "Realtime"]),
-    ("agents", "Agents and admins", &["Realtime", "Login", "Conversations", "Agents", "Channels", "Visitors admin", "Workspace"]),
+    (
+        "agents",
+        "Agents and admins",
+        &["Realtime", "Login", "Conversations", "Agents", "Channels", "Visitors admin", "Workspace"],
+    ),
     ("operations", "Operations", &["Operations"]),
 ];
 
@@ -103,7 +113,10 @@ pub fn with_tags(document: &Document, tags: &[&str]) -> Document {
 
 fn keep_tagged(item: &mut PathItem, tags: &[&str]) {
     for operation in [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch] {
-        let fits = operation.as_ref().and_then(|operation| operation.tags.as_ref()).is_some_and(|own| own.iter().any(|tag| tags.contains(&tag.as_str())));
+        let fits = operation
+            .as_ref()
+            .and_then(|operation| operation.tags.as_ref())
+            .is_some_and(|own| own.iter().any(|tag| tags.contains(&tag.as_str())));
         if !fits {
             *operation = None;
         }
@@ -111,7 +124,13 @@ fn keep_tagged(item: &mut PathItem, tags: &[&str]) {
 }
 
 fn operations(item: &PathItem) -> impl Iterator<Item = &'static str> {
-    let methods = [("GET", item.get.is_some()), ("PUT", item.put.is_some()), ("POST", item.post.is_some()), ("DELETE", item.delete.is_some()), ("PATCH", item.patch.is_some())];
+    let methods = [
+        ("GET", item.get.is_some()),
+        ("PUT", item.put.is_some()),
+        ("POST", item.post.is_some()),
+        ("DELETE", item.delete.is_some()),
+        ("PATCH", item.patch.is_some()),
+    ];
     methods.into_iter().filter(|(_, there)| *there).map(|(method, _)| method)
 }
 
@@ -146,7 +165,11 @@ impl KnownPaths {
     pub fn allow(&self, path: &str) -> Option<String> {
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         let fits = |template: &[Option<String>]| {
-            template.len() == segments.len() && template.iter().zip(&segments).all(|(known, segment)| known.as_deref().map_or(!segment.is_empty(), |known| known == *segment))
+            template.len() == segments.len()
+                && template
+                    .iter()
+                    .zip(&segments)
+                    .all(|(known, segment)| known.as_deref().map_or(!segment.is_empty(), |known| known == *segment))
         };
         // A path without parameters is meant before one with.
         let mut fitting: Vec<_> = self.paths.iter().filter(|(template, _)| fits(template)).collect();
@@ -156,7 +179,10 @@ impl KnownPaths {
 }
 
 fn template(path: &str) -> Vec<Option<String>> {
-    path.trim_matches('/').split('/').map(|segment| (!segment.starts_with('{')).then(|| segment.to_owned())).collect()
+    path.trim_matches('/')
+        .split('/')
+        .map(|segment| (!segment.starts_with('{')).then(|| segment.to_owned()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -26,7 +26,11 @@ impl AllowedOrigins {
     /// Knows the public URL's origin and what the operator configured.
     #[must_use]
     pub fn new(own: Origin, configured: ConfiguredOrigins) -> Self {
-        Self { own, configured, channels: RwLock::default() }
+        Self {
+            own,
+            configured,
+            channels: RwLock::default(),
+        }
     }
 
     /// Reads the channels' origins anew; called at start, on a timer and when channels change.
@@ -34,7 +38,12 @@ impl AllowedOrigins {
     /// # Errors
     /// Storage failed; what was known stays.
     pub async fn refresh(&self, channels: &ChannelService) -> Result<(), RepositoryError> {
-        let origins = channels.all().await?.iter().flat_map(|channel| channel.origins.iter().map(|origin| origin.as_str().to_owned())).collect();
+        let origins = channels
+            .all()
+            .await?
+            .iter()
+            .flat_map(|channel| channel.origins.iter().map(|origin| origin.as_str().to_owned()))
+            .collect();
         *self.channels.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(origins);
         Ok(())
     }
@@ -78,7 +87,9 @@ impl AllowedOrigins {
     /// Whether a site may use a channel: the channel's own origins, if it names any, and what is allowed everywhere.
     #[must_use]
     pub fn fits_channel(&self, origin: &str, channel_origins: &[Origin]) -> bool {
-        let everywhere = self.is_any() || self.is_own(origin) || matches!(&self.configured, ConfiguredOrigins::Listed(list) if list.iter().any(|known| known.as_str() == origin));
+        let everywhere = self.is_any()
+            || self.is_own(origin)
+            || matches!(&self.configured, ConfiguredOrigins::Listed(list) if list.iter().any(|known| known.as_str() == origin));
         everywhere || channel_origins.is_empty() || channel_origins.iter().any(|known| known.as_str() == origin)
     }
 }

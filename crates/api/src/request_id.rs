@@ -34,7 +34,10 @@ pub async fn name_requests<B: MessageBody>(request: ServiceRequest, next: Next<B
     }
     let status = response.status();
     // Only the framework refuses in plain text or without a body.
-    let is_ours = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/") || kind.as_bytes().starts_with(b"text/html"));
+    let is_ours = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/") || kind.as_bytes().starts_with(b"text/html"));
     if !(status.is_client_error() || status.is_server_error()) || is_ours {
         return Ok(response.map_into_left_body());
     }
@@ -58,7 +61,10 @@ fn foreign(status: StatusCode) -> Problem {
         StatusCode::UNAUTHORIZED => (Code::Unauthenticated, "Authentication required."),
         StatusCode::TOO_MANY_REQUESTS => (Code::RateLimited, "Too many requests; try again later."),
         status if status.is_server_error() => (Code::Internal, "The server failed; the same call can be repeated."),
-        _ => (Code::InvalidInput, "The server does not understand this request; check address, headers and body."),
+        _ => (
+            Code::InvalidInput,
+            "The server does not understand this request; check address, headers and body.",
+        ),
     };
     Problem::new(code, detail)
 }

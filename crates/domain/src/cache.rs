@@ -33,7 +33,14 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
     /// Remembers at most `room` things.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, room: usize) -> Self {
-        Self { entries: Mutex::new(Entries { known: HashMap::new(), generation: 0 }), clock, room }
+        Self {
+            entries: Mutex::new(Entries {
+                known: HashMap::new(),
+                generation: 0,
+            }),
+            clock,
+            room,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Entries<K, V>> {
@@ -50,7 +57,10 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         match entries.known.get(key) {
             // A clock that went back makes an entry old as well.
             Some((value, read_at)) if now >= *read_at && now.since(*read_at) < BELIEVED_FOR => Ok(value.clone()),
-            _ => Err(Miss { generation: entries.generation, at: now }),
+            _ => Err(Miss {
+                generation: entries.generation,
+                at: now,
+            }),
         }
     }
 

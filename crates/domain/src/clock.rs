@@ -7,8 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
-const RFC3339_MILLIS: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+const RFC3339_MILLIS: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// A moment: Unix milliseconds, UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -75,7 +74,11 @@ mod tests {
 
     #[test]
     fn a_moment_is_written_with_three_digits_and_read_back() {
-        for (millis, text) in [(0, "1970-01-01T00:00:00.000Z"), (1_763_629_203_120, "2025-11-20T09:00:03.120Z"), (100, "1970-01-01T00:00:00.100Z")] {
+        for (millis, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (1_763_629_203_120, "2025-11-20T09:00:03.120Z"),
+            (100, "1970-01-01T00:00:00.100Z"),
+        ] {
             assert_eq!(Timestamp(millis).to_rfc3339(), text);
             assert_eq!(Timestamp::parse_rfc3339(text), Some(Timestamp(millis)));
         }

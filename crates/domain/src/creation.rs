@@ -23,7 +23,10 @@ impl CreationKey {
     #[must_use]
     pub fn new(kind: &str, caller: &str, key: &str, content: &[u8]) -> Self {
         let name = [kind, caller, key].join("\u{0}");
-        Self { id: KeyHash::of(name.as_bytes()), content: KeyHash::of(content) }
+        Self {
+            id: KeyHash::of(name.as_bytes()),
+            content: KeyHash::of(content),
+        }
     }
 }
 

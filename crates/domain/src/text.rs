@@ -252,12 +252,18 @@ mod tests {
         assert_eq!(MessageText::parse(" \n\t\u{a0}"), Err(InvalidText::Empty));
         assert_eq!(MessageText::parse("a\0b"), Err(InvalidText::Nul));
         assert!(MessageText::parse(&"é".repeat(10_000)).is_ok());
-        assert_eq!(MessageText::parse(&"é".repeat(10_001)), Err(InvalidText::TooLong { max: 10_000, actual: 10_001 }));
+        assert_eq!(
+            MessageText::parse(&"é".repeat(10_001)),
+            Err(InvalidText::TooLong { max: 10_000, actual: 10_001 })
+        );
     }
 
     #[test]
     fn addresses_and_numbers_are_checked_for_their_shape() {
-        assert_eq!(Email::parse(" Nadia@Example.com ").map(|e| e.as_str().to_owned()), Ok("nadia@example.com".to_owned()));
+        assert_eq!(
+            Email::parse(" Nadia@Example.com ").map(|e| e.as_str().to_owned()),
+            Ok("nadia@example.com".to_owned())
+        );
         for wrong in ["", "nadia", "@example.com", "nadia@", "a b@example.com", "a@b@c", "<x@example.com>"] {
             assert!(Email::parse(wrong).is_err(), "{wrong}");
         }

@@ -17,7 +17,12 @@ impl DataLock {
     /// Another process has it, or the folder cannot be written.
     pub fn take(data_dir: &Path) -> anyhow::Result<Self> {
         let path = data_dir.join("lock");
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).with_context(|| format!("cannot open {}", path.display()))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => bail!(

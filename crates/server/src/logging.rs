@@ -2,6 +2,7 @@
 
 use crate::config::LogFormat;
 use anyhow::Context;
+use std::io::IsTerminal;
 use tracing::Level;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
@@ -17,7 +18,9 @@ pub fn begin(filter: &str, format: LogFormat) -> anyhow::Result<()> {
     let registry = tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(|metadata| is_discreet(metadata.target(), *metadata.level())));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let _ = match format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
         LogFormat::Json => registry

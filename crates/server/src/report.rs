@@ -14,39 +14,62 @@ pub fn start_report(settings: &Settings, state: &AppState, address: SocketAddr, 
     };
     let url = &settings.public_url;
     line("address", &format!("http://{address}   (public: {url})"));
-    line("database", &match &settings.database {
-        Database::Sqlite(path) => format!("SQLite, {}", path.display()),
-        Database::Postgres(_) => format!("Postgres, {} lanes", settings.writer_lanes),
-    });
+    line(
+        "database",
+        &match &settings.database {
+            Database::Sqlite(path) => format!("SQLite, {}", path.display()),
+            Database::Postgres(_) => format!("Postgres, {} lanes", settings.writer_lanes),
+        },
+    );
     line("bus", "local: this is the only node");
     line("channels", &channels.join(", "));
     let socket_url = url.replacen("http", "ws", 1);
-    line("sockets", &format!("{socket_url}/ws   /ws/admin/chat/   /ws/chat/{{room_id}}/{}", if settings.query_tokens { "" } else { "   (?token= is off)" }));
+    line(
+        "sockets",
+        &format!(
+            "{socket_url}/ws   /ws/admin/chat/   /ws/chat/{{room_id}}/{}",
+            if settings.query_tokens { "" } else { "   (?token= is off)" }
+        ),
+    );
     line("docs", &format!("{url}/api/docs/   sockets: {url}/api/docs/asyncapi"));
     let origins = match &settings.allowed_origins {
         AllowedOrigins::Any => "* (any site may call)".to_owned(),
-        AllowedOrigins::Listed(_) if state.origins.allows_local() => format!("{}, and http://localhost:*, http://127.0.0.1:* while no other is named", settings.public_origin),
+        AllowedOrigins::Listed(_) if state.origins.allows_local() => {
+            format!("{}, and http://localhost:*, http://127.0.0.1:* while no other is named", settings.public_origin)
+        }
         AllowedOrigins::Listed(list) => {
             let own = std::iter::once(settings.public_origin.to_string());
-            own.chain(list.iter().map(ToString::to_string)).chain(std::iter::once("those of the channels".to_owned())).collect::<Vec<_>>().join(", ")
+            own.chain(list.iter().map(ToString::to_string))
+                .chain(std::iter::once("those of the channels".to_owned()))
+                .collect::<Vec<_>>()
+                .join(", ")
         }
     };
     line("origins", &origins);
-    line("host JWT", match &settings.host_jwt {
-        Some(_) => "HS256",
-        None => "off",
-    });
-    line("metrics", &match (settings.metrics_listen, &settings.metrics_token) {
-        (Some(address), _) => format!("http://{address}/metrics"),
-        (None, Some(_)) => format!("{url}/metrics with its token"),
-        (None, None) => "off".to_owned(),
-    });
+    line(
+        "host JWT",
+        match &settings.host_jwt {
+            Some(_) => "HS256",
+            None => "off",
+        },
+    );
+    line(
+        "metrics",
+        &match (settings.metrics_listen, &settings.metrics_token) {
+            (Some(address), _) => format!("http://{address}/metrics"),
+            (None, Some(_)) => format!("{url}/metrics with its token"),
+            (None, None) => "off".to_owned(),
+        },
+    );
     let off = limits_off(settings);
     if !off.is_empty() {
         line("limits off", &off.join(", "));
     }
     match owner_link {
-        Some(link) => format!("Parlor {} is ready.\n{text}\n  Make the first owner (once, within 7 days):\n  {link}\n", env!("CARGO_PKG_VERSION")),
+        Some(link) => format!(
+            "Parlor {} is ready.\n{text}\n  Make the first owner (once, within 7 days):\n  {link}\n",
+            env!("CARGO_PKG_VERSION")
+        ),
         None => format!("Parlor {} is ready.\n{text}", env!("CARGO_PKG_VERSION")),
     }
 }

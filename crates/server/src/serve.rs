@@ -16,8 +16,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-/// How long running requests may take after SIGTERM.
-const DRAIN: Duration = Duration::from_secs(10);
+/// After SIGTERM: how long sockets may take to say goodbye, and then running requests to finish. Together ten seconds, as
+/// long as containers are given.
+const SOCKETS: Duration = Duration::from_secs(5);
+const REQUESTS: Duration = Duration::from_secs(4);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -25,9 +27,16 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// The start failed, with what to do about it.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let Storage { store, secret, lock } = open_to_serve(&settings).await?;
-    let metrics = (settings.metrics_listen.is_some() || settings.metrics_token.is_some()).then(collect_metrics).transpose()?;
+    let metrics = (settings.metrics_listen.is_some() || settings.metrics_token.is_some())
+        .then(collect_metrics)
+        .transpose()?;
     let wired = wire(&settings, store, &secret, World::real(), metrics.clone())?;
-    let listener = TcpListener::bind(settings.listen).with_context(|| format!("cannot listen on {}; stop what listens there, or choose another address with PARLOR_LISTEN", settings.listen))?;
+    let listener = TcpListener::bind(settings.listen).with_context(|| {
+        format!(
+            "cannot listen on {}; stop what listens there, or choose another address with PARLOR_LISTEN",
+            settings.listen
+        )
+    })?;
     let running = Running::start(wired, listener, None).await?;
     let metrics_server = match (settings.metrics_listen, metrics) {
         (Some(address), Some(render)) => Some(serve_metrics(address, render)?),
@@ -35,7 +44,13 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     };
     let owner_link = first_owner_link(&settings, &running).await?;
     let state = &running.wired.state;
-    let channels: Vec<_> = state.channels.all().await?.iter().map(|channel| format!("{} ({})", channel.name, channel.id)).collect();
+    let channels: Vec<_> = state
+        .channels
+        .all()
+        .await?
+        .iter()
+        .map(|channel| format!("{} ({})", channel.name, channel.id))
+        .collect();
     let report = start_report(&settings, state, running.address, &channels, owner_link.as_deref());
     let mut out = std::io::stderr();
     let _ = out.write_all(report.as_bytes());
@@ -86,16 +101,28 @@ impl Running {
             None => server,
         };
         // A push right after an answered frame must not wait for the peer's acknowledgement; a client that gives up must be noticed.
-        let server = server.tcp_nodelay(true).h1_allow_half_closed(false).shutdown_timeout(DRAIN.as_secs()).disable_signals().listen(listener)?.run();
+        let server = server
+            .tcp_nodelay(true)
+            .h1_allow_half_closed(false)
+            .shutdown_timeout(REQUESTS.as_secs())
+            .disable_signals()
+            .listen(listener)?
+            .run();
         let handle = server.handle();
-        Ok(Self { wired, address, handle, served: tokio::spawn(server), workers })
+        Ok(Self {
+            wired,
+            address,
+            handle,
+            served: tokio::spawn(server),
+            workers,
+        })
     }
 
     /// Tells the sockets, lets running requests finish, and closes the database.
     pub async fn stop(self) {
         let closing = self.wired.state.hub.close_all();
-        let _ = tokio::time::timeout(Duration::from_secs(5), closing).await;
-        let _ = tokio::time::timeout(DRAIN, self.handle.stop(true)).await;
+        let _ = tokio::time::timeout(SOCKETS, closing).await;
+        let _ = tokio::time::timeout(REQUESTS, self.handle.stop(true)).await;
         let _ = self.served.await;
         self.workers.stop().await;
         if let Err(error) = self.wired.store.close().await {
@@ -134,7 +161,12 @@ fn serve_metrics(address: SocketAddr, render: RenderMetrics) -> anyhow::Result<S
         };
         App::new().route("/metrics", web::get().to(answer))
     });
-    let server = server.workers(1).disable_signals().bind(address).with_context(|| format!("cannot listen on {address}; choose another address with PARLOR_METRICS_LISTEN"))?.run();
+    let server = server
+        .workers(1)
+        .disable_signals()
+        .bind(address)
+        .with_context(|| format!("cannot listen on {address}; choose another address with PARLOR_METRICS_LISTEN"))?
+        .run();
     let handle = server.handle();
     tokio::spawn(server);
     Ok(handle)

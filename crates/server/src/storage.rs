@@ -33,7 +33,11 @@ pub async fn open_to_serve(settings: &Settings) -> anyhow::Result<Storage> {
     };
     let store = open(settings).await?;
     migrate(&store).await?;
-    Ok(Storage { store: Arc::new(store), secret: secret(settings)?, lock })
+    Ok(Storage {
+        store: Arc::new(store),
+        secret: secret(settings)?,
+        lock,
+    })
 }
 
 /// Opens the database for a short command, which runs beside a server. A new folder is made ready first.
@@ -54,7 +58,11 @@ pub async fn open_beside(settings: &Settings) -> anyhow::Result<Storage> {
         SchemaState::Pending => bail!("the database is of an older version: start the server once, or run `parlor migrate`"),
         SchemaState::Newer => bail!("the database is of a newer version of Parlor: use that version"),
     }
-    Ok(Storage { store: Arc::new(store), secret: secret(settings)?, lock: None })
+    Ok(Storage {
+        store: Arc::new(store),
+        secret: secret(settings)?,
+        lock: None,
+    })
 }
 
 async fn open(settings: &Settings) -> anyhow::Result<SeaOrmStore> {

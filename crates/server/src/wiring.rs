@@ -48,7 +48,11 @@ impl World {
     /// The real one, for a single node.
     #[must_use]
     pub fn real() -> Self {
-        Self { clock: Arc::new(SystemClock), ids: Arc::new(SystemIds), bus: Arc::new(LocalEventBus::new()) }
+        Self {
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            bus: Arc::new(LocalEventBus::new()),
+        }
     }
 }
 
@@ -65,13 +69,35 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
     let tokens: Arc<dyn Tokens> = Arc::new(JwtTokens::new(secret)?);
     let secrets: Arc<dyn SecretBox> = Arc::new(AesSecretBox::new(secret)?);
     let host = settings.host_jwt.as_ref().map(|host| -> Arc<dyn HostTokens> {
-        Arc::new(HostJwt::new(host.secret.expose(), host.audience.as_deref(), host.issuer.as_deref(), &host.role_claim))
+        Arc::new(HostJwt::new(
+            host.secret.expose(),
+            host.audience.as_deref(),
+            host.issuer.as_deref(),
+            &host.role_claim,
+        ))
     });
 
-    let writer = ConversationWriter::new(conversation_store.clone(), bus.clone(), clock.clone(), ids.clone(), WriterSettings { lanes, ..WriterSettings::default() });
+    let writer = ConversationWriter::new(
+        conversation_store.clone(),
+        bus.clone(),
+        clock.clone(),
+        ids.clone(),
+        WriterSettings {
+            lanes,
+            ..WriterSettings::default()
+        },
+    );
     let directory = AgentDirectory::new(database.clone(), &*bus, clock.clone(), tokens.clone(), host);
     let visitors = VisitorService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone(), writer.clone());
-    let conversations = ConversationService::new(database.clone(), writer.clone(), visitors.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone());
+    let conversations = ConversationService::new(
+        database.clone(),
+        writer.clone(),
+        visitors.clone(),
+        bus.clone(),
+        clock.clone(),
+        ids.clone(),
+        secrets.clone(),
+    );
     let conversations = Arc::new(conversations);
     let reader = Arc::new(ConversationReader::new(database.clone()));
     let hub = Hub::new(HubDependencies {
@@ -97,7 +123,14 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
         sessions: Arc::new(SessionService::new(database.clone(), clock.clone(), ids.clone(), secrets)),
         conversations,
         reader,
-        agents: Arc::new(AgentService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), hasher.clone(), writer.clone())),
+        agents: Arc::new(AgentService::new(
+            database.clone(),
+            bus.clone(),
+            clock.clone(),
+            ids.clone(),
+            hasher.clone(),
+            writer.clone(),
+        )),
         auth: Arc::new(AuthService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), hasher, tokens)),
         directory,
         tickets: Arc::new(TicketService::new(database.clone(), clock.clone(), ids.clone())),
@@ -117,5 +150,9 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
         clock,
         ids,
     };
-    Ok(Wired { state: web::Data::new(state), writer, store })
+    Ok(Wired {
+        state: web::Data::new(state),
+        writer,
+        store,
+    })
 }

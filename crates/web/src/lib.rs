@@ -16,7 +16,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 #[get("/assets/{path:.*}")]
 async fn asset(request: HttpRequest, path: web::Path<String>) -> HttpResponse {
-    let Some(file) = Assets::get(&path) else { return HttpResponse::NotFound().finish() };
+    let Some(file) = Assets::get(&path) else {
+        return HttpResponse::NotFound().finish();
+    };
     let etag = etag(&file.metadata.sha256_hash());
     let known = request.headers().get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
     if known {
@@ -53,7 +55,10 @@ mod tests {
         let header = |name: &str| first.headers().get(name).cloned();
         assert_eq!(header("content-type").as_ref().map(|value| value.as_bytes()), Some(&b"text/css"[..]));
         let etag = header("etag").unwrap();
-        let again = test::TestRequest::get().uri("/assets/shared/pages.css").insert_header((IF_NONE_MATCH, etag)).to_request();
+        let again = test::TestRequest::get()
+            .uri("/assets/shared/pages.css")
+            .insert_header((IF_NONE_MATCH, etag))
+            .to_request();
         assert_eq!(test::call_service(&app, again).await.status(), 304);
         for missing in ["/assets/", "/assets/../Cargo.toml", "/assets/shared"] {
             let answer = test::call_service(&app, test::TestRequest::get().uri(missing).to_request()).await;

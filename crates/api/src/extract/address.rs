@@ -16,7 +16,11 @@ impl ClientAddress {
     pub fn of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -> Self {
         let is_trusted = |address: IpAddr| trusted.iter().any(|net| net.contains(address));
         let mut address = canonical(peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
-        let hops = headers.get_all(header::X_FORWARDED_FOR).filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect::<Vec<_>>();
+        let hops = headers
+            .get_all(header::X_FORWARDED_FOR)
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .collect::<Vec<_>>();
         for hop in hops.into_iter().rev() {
             if !is_trusted(address) {
                 break;
@@ -30,7 +34,9 @@ impl ClientAddress {
 
 /// An address with or without a port, as proxies write it.
 fn parse(text: &str) -> Option<IpAddr> {
-    text.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
 }
 
 fn canonical(address: IpAddr) -> IpAddr {
@@ -42,7 +48,10 @@ impl FromRequest for ClientAddress {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let trusted = request.app_data::<web::Data<AppState>>().map(|state| state.settings.trusted_proxies.clone()).unwrap_or_default();
+        let trusted = request
+            .app_data::<web::Data<AppState>>()
+            .map(|state| state.settings.trusted_proxies.clone())
+            .unwrap_or_default();
         ready(Ok(Self::of(request.peer_addr().map(|peer| peer.ip()), request.headers(), &trusted)))
     }
 }
@@ -69,7 +78,11 @@ mod tests {
     fn forwarding_headers_are_believed_from_configured_proxies_only() {
         assert_eq!(seen("192.0.2.1", "203.0.113.9", &[]), "192.0.2.1");
         assert_eq!(seen("192.0.2.1", "203.0.113.9", &["192.0.2.0/24"]), "203.0.113.9");
-        assert_eq!(seen("192.0.2.1", "198.51.100.7, 203.0.113.9", &["192.0.2.0/24"]), "203.0.113.9", "what the client wrote itself is not believed");
+        assert_eq!(
+            seen("192.0.2.1", "198.51.100.7, 203.0.113.9", &["192.0.2.0/24"]),
+            "203.0.113.9",
+            "what the client wrote itself is not believed"
+        );
         assert_eq!(seen("192.0.2.1", "203.0.113.9, 192.0.2.7", &["192.0.2.0/24"]), "203.0.113.9");
         assert_eq!(seen("192.0.2.1", "nonsense", &["192.0.2.0/24"]), "192.0.2.1");
         assert_eq!(seen("::ffff:192.0.2.1", "203.0.113.9:4711", &["192.0.2.1/32"]), "203.0.113.9");

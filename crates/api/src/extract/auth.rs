@@ -100,7 +100,11 @@ impl StaffAuth {
 }
 
 fn actor_of(visitor: &Visitor) -> Actor {
-    Actor::Visitor(VisitorActor { workspace_id: visitor.workspace_id, id: visitor.id, name: visitor.name.as_ref().map(|name| name.as_str().to_owned()) })
+    Actor::Visitor(VisitorActor {
+        workspace_id: visitor.workspace_id,
+        id: visitor.id,
+        name: visitor.name.as_ref().map(|name| name.as_str().to_owned()),
+    })
 }
 
 /// The bearer token of a request.
@@ -108,11 +112,17 @@ fn actor_of(visitor: &Visitor) -> Actor {
 /// # Errors
 /// 401 for an `Authorization` header that is no bearer token.
 pub fn bearer(request: &HttpRequest) -> Result<Option<&str>, Problem> {
-    let Some(header) = request.headers().get(header::AUTHORIZATION) else { return Ok(None) };
+    let Some(header) = request.headers().get(header::AUTHORIZATION) else {
+        return Ok(None);
+    };
     let text = header.to_str().map_err(|_| Problem::unauthenticated())?;
     let (scheme, token) = text.split_once(' ').ok_or_else(Problem::unauthenticated)?;
     let token = token.trim();
-    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() { Ok(Some(token)) } else { Err(Problem::unauthenticated()) }
+    if scheme.eq_ignore_ascii_case("bearer") && !token.is_empty() {
+        Ok(Some(token))
+    } else {
+        Err(Problem::unauthenticated())
+    }
 }
 
 fn state_of(request: &HttpRequest) -> Result<web::Data<AppState>, Problem> {
@@ -140,7 +150,10 @@ fn allowed(request: &HttpRequest, caller: Caller, least: Role) -> Result<Caller,
         return Err(Problem::new(Code::Forbidden, format!("Only {who} may do this.")));
     }
     if request.method() != Method::GET && !caller.may_write() {
-        return Err(Problem::new(Code::Forbidden, "This API key may only read; use one with the scope `write` or `admin`."));
+        return Err(Problem::new(
+            Code::Forbidden,
+            "This API key may only read; use one with the scope `write` or `admin`.",
+        ));
     }
     Ok(caller)
 }
@@ -198,7 +211,10 @@ pub async fn visitor_of(request: &HttpRequest, state: &AppState, named: Option<&
             let channel = channel_for(request, state, None).await?;
             Ok(Some(state.visitors.of_claims(&channel, &claims).await?))
         }
-        Bearer::Staff(_) => Err(Problem::new(Code::Forbidden, "This is the customer's side; agents use the paths under /api/admin/.")),
+        Bearer::Staff(_) => Err(Problem::new(
+            Code::Forbidden,
+            "This is the customer's side; agents use the paths under /api/admin/.",
+        )),
     }
 }
 
@@ -208,7 +224,9 @@ pub async fn visitor_of(request: &HttpRequest, state: &AppState, named: Option<&
 /// 404 for a channel that does not exist.
 pub async fn channel_for(request: &HttpRequest, state: &AppState, named: Option<&str>) -> Result<Channel, Problem> {
     let header = request.headers().get("x-parlor-channel").and_then(|value| value.to_str().ok());
-    let query = web::Query::<ChannelQuery>::from_query(request.query_string()).ok().and_then(|query| query.into_inner().channel);
+    let query = web::Query::<ChannelQuery>::from_query(request.query_string())
+        .ok()
+        .and_then(|query| query.into_inner().channel);
     let named = named.map(str::to_owned).or(query).or_else(|| header.map(str::to_owned));
     let id = named.map(|text| PathId::parse::<ChannelId>(&text, "channel")).transpose()?;
     Ok(state.channels.resolve(id, request_origin(request)).await?)
@@ -226,7 +244,9 @@ struct VisitorQuery {
 
 /// `visitor_id` in the query.
 fn named_in_query(request: &HttpRequest) -> Option<String> {
-    web::Query::<VisitorQuery>::from_query(request.query_string()).ok().and_then(|query| query.into_inner().visitor_id)
+    web::Query::<VisitorQuery>::from_query(request.query_string())
+        .ok()
+        .and_then(|query| query.into_inner().visitor_id)
 }
 
 impl FromRequest for VisitorAuth {
@@ -238,7 +258,10 @@ impl FromRequest for VisitorAuth {
         Box::pin(async move {
             let state = state_of(&request)?;
             let named = named_in_query(&request);
-            visitor_of(&request, &state, named.as_deref()).await?.map(Self).ok_or_else(Problem::unauthenticated)
+            visitor_of(&request, &state, named.as_deref())
+                .await?
+                .map(Self)
+                .ok_or_else(Problem::unauthenticated)
         })
     }
 }
@@ -259,7 +282,10 @@ impl FromRequest for PersonAuth {
                 return allowed(&request, caller, Role::Agent).map(Self::Staff);
             }
             let named = named_in_query(&request);
-            visitor_of(&request, &state, named.as_deref()).await?.map(Self::Visitor).ok_or_else(Problem::unauthenticated)
+            visitor_of(&request, &state, named.as_deref())
+                .await?
+                .map(Self::Visitor)
+                .ok_or_else(Problem::unauthenticated)
         })
     }
 }
@@ -277,7 +303,11 @@ impl FromRequest for RoomAuth {
                 parlor_domain::conversation::ReadError::NotFound => Problem::not_found("room"),
                 parlor_domain::conversation::ReadError::Repository(error) => error.into(),
             })?;
-            let actor = Actor::Visitor(VisitorActor { workspace_id: conversation.workspace_id, id: conversation.visitor_id, name: conversation.customer_name.clone() });
+            let actor = Actor::Visitor(VisitorActor {
+                workspace_id: conversation.workspace_id,
+                id: conversation.visitor_id,
+                name: conversation.customer_name.clone(),
+            });
             Ok(Self { conversation, actor })
         })
     }
@@ -288,10 +318,18 @@ impl FromRequest for RoomAuth {
 /// # Errors
 /// 400 for a key that is not 1–64 characters.
 pub fn idempotency_key(request: &HttpRequest, kind: &str, caller: &str, content: &[u8]) -> Result<Option<CreationKey>, Problem> {
-    let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
-    let text = header.to_str().map_err(|_| Problem::field("Idempotency-Key", "must be 1 to 64 visible characters"))?;
+    let Some(header) = request.headers().get("idempotency-key") else {
+        return Ok(None);
+    };
+    let text = header
+        .to_str()
+        .map_err(|_| Problem::field("Idempotency-Key", "must be 1 to 64 visible characters"))?;
     let key = ClientId::parse(text).map_err(|error| Problem::field("Idempotency-Key", error.to_string()))?;
     // Behind one address are many people; a client that repeats is the same client.
-    let client = request.headers().get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let client = request
+        .headers()
+        .get(header::USER_AGENT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
     Ok(Some(CreationKey::new(kind, &format!("{caller}\n{client}"), key.as_str(), content)))
 }

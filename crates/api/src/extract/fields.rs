@@ -17,7 +17,10 @@ impl Fields {
 
     /// Notes that a field is wrong.
     pub fn wrong(&mut self, field: &str, detail: impl fmt::Display) {
-        self.errors.push(FieldError { field: field.to_owned(), detail: detail.to_string() });
+        self.errors.push(FieldError {
+            field: field.to_owned(),
+            detail: detail.to_string(),
+        });
     }
 
     /// Parses a field that must be there.

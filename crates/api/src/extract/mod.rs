@@ -7,8 +7,10 @@ mod fields;
 mod page;
 
 pub use address::{ClientAddress, request_origin};
-pub use auth::{AdminAuth, LoginAuth, OwnerAuth, PersonAuth, RoomAuth, StaffAuth, VisitorAuth, bearer, channel_for, idempotency_key, visitor_by_key, visitor_of};
-pub use body::{Body, MAX_BODY, OptionalBody};
+pub use auth::{
+    AdminAuth, LoginAuth, OwnerAuth, PersonAuth, RoomAuth, StaffAuth, VisitorAuth, bearer, channel_for, idempotency_key, visitor_by_key, visitor_of,
+};
 pub(crate) use body::wrong_field;
+pub use body::{Body, MAX_BODY, OptionalBody};
 pub use fields::Fields;
 pub use page::{PageQuery, PathId, limit};

@@ -46,8 +46,16 @@ pub async fn health_ready(state: web::Data<AppState>) -> HttpResponse {
     let ready = database.is_ok() && bus.is_ok();
     let word = |part: Result<(), String>| part.err().unwrap_or_else(|| "ok".to_owned());
     let status = if ready { "ok" } else { "failing" }.to_owned();
-    let body = HealthResponse { status, database: word(database), bus: word(bus) };
-    if ready { HttpResponse::Ok().json(body) } else { HttpResponse::ServiceUnavailable().json(body) }
+    let body = HealthResponse {
+        status,
+        database: word(database),
+        bus: word(bus),
+    };
+    if ready {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::ServiceUnavailable().json(body)
+    }
 }
 
 /// The metrics in Prometheus' text format
@@ -92,7 +100,9 @@ pub async fn openapi_json(request: HttpRequest, documents: web::Data<Documents>)
 #[get("/api/openapi/{audience}")]
 pub async fn openapi_of_audience(request: HttpRequest, name: web::Path<String>, documents: web::Data<Documents>) -> Result<HttpResponse, Problem> {
     let found = documents.parts.iter().find(|(part, _)| name.strip_suffix(".json") == Some(*part));
-    found.map(|(_, document)| cached(&request, document)).ok_or_else(|| Problem::not_found("document"))
+    found
+        .map(|(_, document)| cached(&request, document))
+        .ok_or_else(|| Problem::not_found("document"))
 }
 
 /// A document that does not change while the process runs.
@@ -108,7 +118,10 @@ impl CachedDocument {
     pub fn new(json: String) -> Self {
         let hash = parlor_domain::id::KeyHash::of(json.as_bytes()).0;
         let etag = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>();
-        Self { body: web::Bytes::from(json), etag: format!("\"{etag}\"") }
+        Self {
+            body: web::Bytes::from(json),
+            etag: format!("\"{etag}\""),
+        }
     }
 }
 
@@ -116,13 +129,26 @@ impl CachedDocument {
 #[must_use]
 pub fn cached(request: &HttpRequest, document: &CachedDocument) -> HttpResponse {
     let known = request.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    if known.is_some_and(|known| known.split(',').any(|tag| tag.trim().trim_start_matches("W/") == document.etag || tag.trim() == "*")) {
+    if known.is_some_and(|known| {
+        known
+            .split(',')
+            .any(|tag| tag.trim().trim_start_matches("W/") == document.etag || tag.trim() == "*")
+    }) {
         return HttpResponse::NotModified().insert_header((ETAG, document.etag.as_str())).finish();
     }
-    HttpResponse::Ok().content_type("application/json").insert_header((ETAG, document.etag.as_str())).insert_header(("Cache-Control", "no-cache")).body(document.body.clone())
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .insert_header((ETAG, document.etag.as_str()))
+        .insert_header(("Cache-Control", "no-cache"))
+        .body(document.body.clone())
 }
 
 /// The paths of this family.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(health_live).service(health_ready).service(metrics_text).service(openapi_json).service(openapi_of_audience);
+    config
+        .service(health_live)
+        .service(health_ready)
+        .service(metrics_text)
+        .service(openapi_json)
+        .service(openapi_of_audience);
 }

@@ -80,26 +80,46 @@ impl Problem {
     #[must_use]
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code == Code::Unavailable).then_some(1);
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after, allow: None, data: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after,
+            allow: None,
+            data: None,
+        }
     }
 
     /// One field is wrong.
     #[must_use]
     pub fn field(field: &str, detail: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError { field: field.to_owned(), detail: detail.into() }])
+        Self::fields(vec![FieldError {
+            field: field.to_owned(),
+            detail: detail.into(),
+        }])
     }
 
     /// Some fields are wrong.
     #[must_use]
     pub fn fields(errors: Vec<FieldError>) -> Self {
-        let names = errors.iter().map(|error| format!("{} {}", error.field, error.detail)).collect::<Vec<_>>().join("; ");
-        Self { errors, ..Self::new(Code::InvalidInput, format!("Correct the input: {names}.")) }
+        let names = errors
+            .iter()
+            .map(|error| format!("{} {}", error.field, error.detail))
+            .collect::<Vec<_>>()
+            .join("; ");
+        Self {
+            errors,
+            ..Self::new(Code::InvalidInput, format!("Correct the input: {names}."))
+        }
     }
 
     /// Nobody is logged in.
     #[must_use]
     pub fn unauthenticated() -> Self {
-        Self::new(Code::Unauthenticated, "Authentication required: send a valid credential as `Authorization: Bearer …`.")
+        Self::new(
+            Code::Unauthenticated,
+            "Authentication required: send a valid credential as `Authorization: Bearer …`.",
+        )
     }
 
     /// There is no such thing for this caller.
@@ -113,14 +133,20 @@ impl Problem {
     pub fn rate_limited(seconds: u64) -> Self {
         let seconds = seconds.max(1);
         let retry_after = Some(seconds);
-        Self { retry_after, ..Self::new(Code::RateLimited, format!("Too many requests; try again in {seconds} s.")) }
+        Self {
+            retry_after,
+            ..Self::new(Code::RateLimited, format!("Too many requests; try again in {seconds} s."))
+        }
     }
 
     /// Our fault. The cause goes to the log and not to the caller.
     #[must_use]
     pub fn internal(cause: &dyn fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");
-        Self::new(Code::Internal, "The server failed; nothing was stored, or the same call with the same client id can be repeated safely.")
+        Self::new(
+            Code::Internal,
+            "The server failed; nothing was stored, or the same call with the same client id can be repeated safely.",
+        )
     }
 
     /// The same with data that a family's contract has beside it.

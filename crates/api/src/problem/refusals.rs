@@ -16,7 +16,10 @@ impl From<RepositoryError> for Problem {
         match error {
             RepositoryError::Unavailable(cause) => {
                 tracing::warn!(cause, "the database is not available");
-                Self::new(Code::Unavailable, "The database is not available right now; repeat the call with the same client id.")
+                Self::new(
+                    Code::Unavailable,
+                    "The database is not available right now; repeat the call with the same client id.",
+                )
             }
             RepositoryError::Conflict | RepositoryError::Failed(_) => Self::internal(&error),
         }
@@ -36,12 +39,16 @@ impl From<CommandError> for Problem {
             CommandError::MessageNotFound => Self::not_found("message"),
             CommandError::ReplyToUnknown => Self::field("reply_to", "must be a message of this conversation"),
             CommandError::Forbidden(why) => Self::new(Code::Forbidden, format!("Not allowed: {why}.")),
-            CommandError::ClientIdReused => {
-                Self::new(Code::Conflict, "This client id was used for another message; give every new message its own client id.")
-            }
+            CommandError::ClientIdReused => Self::new(
+                Code::Conflict,
+                "This client id was used for another message; give every new message its own client id.",
+            ),
             CommandError::Conflict(why) => Self::new(Code::Conflict, format!("Not possible now: {why}.")),
             CommandError::Busy => Self::new(Code::Unavailable, "The server is busy; repeat the call with the same client id."),
-            CommandError::Unavailable => Self::new(Code::Unavailable, "The database is not available right now; repeat the call with the same client id."),
+            CommandError::Unavailable => Self::new(
+                Code::Unavailable,
+                "The database is not available right now; repeat the call with the same client id.",
+            ),
             CommandError::Failed => Self::internal(&error),
         }
     }
@@ -69,7 +76,10 @@ impl From<AssignError> for Problem {
 impl From<VisitorError> for Problem {
     fn from(error: VisitorError) -> Self {
         match error {
-            VisitorError::NotFound => Self::new(Code::VisitorNotFound, "There is no such visitor. Create one with POST /api/chats/visitors/ (STEP 1)."),
+            VisitorError::NotFound => Self::new(
+                Code::VisitorNotFound,
+                "There is no such visitor. Create one with POST /api/chats/visitors/ (STEP 1).",
+            ),
             VisitorError::KeyReused => key_reused(),
             VisitorError::Security(error) => error.into(),
             VisitorError::Repository(error) => error.into(),
@@ -81,9 +91,10 @@ impl From<IdentifyError> for Problem {
     fn from(error: IdentifyError) -> Self {
         match error {
             IdentifyError::NotFound => VisitorError::NotFound.into(),
-            IdentifyError::OtherIdentity => {
-                Self::new(Code::IdentityConflict, "This visitor is verified as somebody else; create a new visitor for the new person.")
-            }
+            IdentifyError::OtherIdentity => Self::new(
+                Code::IdentityConflict,
+                "This visitor is verified as somebody else; create a new visitor for the new person.",
+            ),
             IdentifyError::Repository(error) => error.into(),
         }
     }
@@ -92,8 +103,14 @@ impl From<IdentifyError> for Problem {
 impl From<SessionError> for Problem {
     fn from(error: SessionError) -> Self {
         match error {
-            SessionError::NotFound => Self::new(Code::SessionNotFound, "There is no such session. Create one with POST /api/chats/sessions/ (STEP 2)."),
-            SessionError::VisitorMismatch => Self::new(Code::VisitorMismatch, "This session belongs to another visitor; use the visitor that created it."),
+            SessionError::NotFound => Self::new(
+                Code::SessionNotFound,
+                "There is no such session. Create one with POST /api/chats/sessions/ (STEP 2).",
+            ),
+            SessionError::VisitorMismatch => Self::new(
+                Code::VisitorMismatch,
+                "This session belongs to another visitor; use the visitor that created it.",
+            ),
             SessionError::Ended => Self::new(Code::SessionEnded, "This session has ended; create a new one with the same conversation_id."),
             SessionError::ConversationNotFound => Self::not_found("conversation"),
             SessionError::IdentityRequired => identity_required(),
@@ -141,7 +158,10 @@ impl From<AgentError> for Problem {
     fn from(error: AgentError) -> Self {
         match error {
             AgentError::NotFound => Self::not_found("agent"),
-            AgentError::Taken => Self::new(Code::Conflict, "Another agent of this server has this e-mail address, user name or external id."),
+            AgentError::Taken => Self::new(
+                Code::Conflict,
+                "Another agent of this server has this e-mail address, user name or external id.",
+            ),
             AgentError::OwnersOnly => Self::new(Code::Forbidden, "Only an owner may create, change or remove owners."),
             AgentError::LastOwner => Self::new(Code::Conflict, "This is the last owner of the workspace; make another owner first."),
             AgentError::Security(error) => error.into(),
@@ -153,7 +173,10 @@ impl From<AgentError> for Problem {
 impl From<AuthenticationError> for Problem {
     fn from(error: AuthenticationError) -> Self {
         match error {
-            AuthenticationError::Expired => Self::new(Code::Unauthenticated, "Authentication required: the token has expired; refresh it or log in again."),
+            AuthenticationError::Expired => Self::new(
+                Code::Unauthenticated,
+                "Authentication required: the token has expired; refresh it or log in again.",
+            ),
             AuthenticationError::Invalid => Self::unauthenticated(),
             AuthenticationError::Repository(error) => error.into(),
         }
@@ -166,7 +189,10 @@ impl From<AuthError> for Problem {
             AuthError::WrongCredentials => Self::new(Code::Unauthenticated, "Authentication required: user name or password is wrong."),
             AuthError::InvalidToken => Self::new(Code::Unauthenticated, "Authentication required: the refresh token is not valid; log in again."),
             AuthError::WrongPassword => Self::field("old", "is not the present password"),
-            AuthError::NoPassword => Self::new(Code::Forbidden, "This login has no password: it came by a token of the host site or an API key."),
+            AuthError::NoPassword => Self::new(
+                Code::Forbidden,
+                "This login has no password: it came by a token of the host site or an API key.",
+            ),
             AuthError::Security(error) => error.into(),
             AuthError::Repository(error) => error.into(),
         }
@@ -176,7 +202,10 @@ impl From<AuthError> for Problem {
 impl From<SetupError> for Problem {
     fn from(error: SetupError) -> Self {
         match error {
-            SetupError::InvalidLink => Self::field("token", "is not valid any more; ask an admin for a new invitation, or restart the server for a new first-owner link"),
+            SetupError::InvalidLink => Self::field(
+                "token",
+                "is not valid any more; ask an admin for a new invitation, or restart the server for a new first-owner link",
+            ),
             SetupError::OtherEmail => Self::field("email", "is not the address that was invited"),
             SetupError::EmailTaken => Self::new(Code::Conflict, "Another agent of this server has this e-mail address."),
             SetupError::Security(error) => error.into(),
@@ -195,9 +224,15 @@ impl From<TicketError> for Problem {
 }
 
 fn key_reused() -> Problem {
-    Problem::new(Code::Conflict, "This Idempotency-Key was used for another request; give every new request its own key.")
+    Problem::new(
+        Code::Conflict,
+        "This Idempotency-Key was used for another request; give every new request its own key.",
+    )
 }
 
 fn identity_required() -> Problem {
-    Problem::new(Code::Forbidden, "This channel wants visitors to identify themselves: call POST /api/chats/visitors/{id}/identify/ with a token of the host site first.")
+    Problem::new(
+        Code::Forbidden,
+        "This channel wants visitors to identify themselves: call POST /api/chats/visitors/{id}/identify/ with a token of the host site first.",
+    )
 }

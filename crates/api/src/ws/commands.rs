@@ -116,12 +116,19 @@ pub async fn welcome(context: &Context) {
     };
     let mut resumed = Vec::new();
     let mut start = Vec::new();
-    if let Some(room) = room
-        && let Ok(conversation) = context.state.reader.get(context.client.identity().viewer(), room.conversation_id).await
-    {
-        let (told, catchup) = context.resume(&conversation.room_key.expose().to_string(), None).await;
-        resumed.push(told);
-        start.extend(catchup);
+    if let Some(room) = room {
+        match context.state.reader.get(context.client.identity().viewer(), room.conversation_id).await {
+            Ok(conversation) => {
+                let (told, catchup) = context.resume(&conversation.room_key.expose().to_string(), None).await;
+                resumed.push(told);
+                start.extend(catchup);
+            }
+            // A greeting without the room would be a socket that stays silent for ever.
+            Err(error) => {
+                context.client.queue.close(login::no_room(error));
+                return;
+            }
+        }
     }
     let session = context.session(resumed);
     context

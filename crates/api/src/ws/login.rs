@@ -118,7 +118,8 @@ fn no_visitor(error: VisitorError) -> Close {
     }
 }
 
-fn no_room(error: ReadError) -> Close {
+/// How a socket ends whose room cannot be read.
+pub fn no_room(error: ReadError) -> Close {
     match error {
         ReadError::NotFound => Close::NoSuchRoom,
         ReadError::Repository(error) => unavailable(&error),

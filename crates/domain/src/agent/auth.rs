@@ -94,7 +94,14 @@ impl AuthService {
         hasher: Arc<dyn PasswordHasher>,
         tokens: Arc<dyn Tokens>,
     ) -> Self {
-        Self { store, bus, clock, ids, hasher, tokens }
+        Self {
+            store,
+            bus,
+            clock,
+            ids,
+            hasher,
+            tokens,
+        }
     }
 
     /// Logs an agent in by e-mail address or user name. An unknown user takes as long as a wrong password.
@@ -138,9 +145,16 @@ impl AuthService {
         let now = self.clock.now();
         let claims = self.tokens.verify_refresh(token, now).map_err(|_: InvalidToken| AuthError::InvalidToken)?;
         let work = self.store.begin().await?;
-        let login = work.logins().find(claims.login_id).await?.filter(|login| login.ended_at.is_none()).ok_or(AuthError::InvalidToken)?;
+        let login = work
+            .logins()
+            .find(claims.login_id)
+            .await?
+            .filter(|login| login.ended_at.is_none())
+            .ok_or(AuthError::InvalidToken)?;
         let agent = work.agents().find_any(login.agent_id).await?;
-        let agent = agent.filter(|agent| agent.is_active() && agent.auth_version == login.auth_version).ok_or(AuthError::InvalidToken)?;
+        let agent = agent
+            .filter(|agent| agent.is_active() && agent.auth_version == login.auth_version)
+            .ok_or(AuthError::InvalidToken)?;
         if !work.logins().rotate(login.id, claims.generation, now.plus(REFRESH_LIFETIME)).await? {
             work.logins().end(login.id, now).await?;
             work.commit().await?;
@@ -157,7 +171,10 @@ impl AuthService {
     /// # Errors
     /// What [`AuthError`] says.
     pub async fn logout_by_refresh(&self, token: &str) -> Result<(), AuthError> {
-        let claims = self.tokens.verify_refresh(token, self.clock.now()).map_err(|_: InvalidToken| AuthError::InvalidToken)?;
+        let claims = self
+            .tokens
+            .verify_refresh(token, self.clock.now())
+            .map_err(|_: InvalidToken| AuthError::InvalidToken)?;
         self.logout(claims.login_id).await
     }
 
@@ -235,7 +252,14 @@ impl AuthService {
         let now = self.clock.now();
         let token = format!("setup_{}{}", self.ids.random().simple(), self.ids.random().simple());
         let id = InvitationId(self.ids.ordered());
-        let invitation = Invitation { id, workspace_id, agent_id, token: KeyHash::of(token.as_bytes()), created_at: now, expires_at: now.plus(INVITATION_LIFETIME) };
+        let invitation = Invitation {
+            id,
+            workspace_id,
+            agent_id,
+            token: KeyHash::of(token.as_bytes()),
+            created_at: now,
+            expires_at: now.plus(INVITATION_LIFETIME),
+        };
         (token, invitation)
     }
 
@@ -247,10 +271,22 @@ impl AuthService {
         let now = self.clock.now();
         let hash = KeyHash::of(token.as_bytes());
         // A wrong link is refused before the slow hash is made.
-        self.store.read().await?.invitations().find(hash).await?.filter(|link| link.expires_at > now).ok_or(SetupError::InvalidLink)?;
+        self.store
+            .read()
+            .await?
+            .invitations()
+            .find(hash)
+            .await?
+            .filter(|link| link.expires_at > now)
+            .ok_or(SetupError::InvalidLink)?;
         let password = self.hasher.hash(password).await?;
         let work = self.store.begin().await?;
-        let link = work.invitations().find(hash).await?.filter(|link| link.expires_at > now).ok_or(SetupError::InvalidLink)?;
+        let link = work
+            .invitations()
+            .find(hash)
+            .await?
+            .filter(|link| link.expires_at > now)
+            .ok_or(SetupError::InvalidLink)?;
         if !work.invitations().take(link.id).await? {
             return Err(SetupError::InvalidLink);
         }
@@ -278,7 +314,12 @@ impl AuthService {
                 agent
             }
             Some(id) => {
-                let mut agent = work.agents().find_for_update(link.workspace_id, id).await?.filter(Agent::is_active).ok_or(SetupError::InvalidLink)?;
+                let mut agent = work
+                    .agents()
+                    .find_for_update(link.workspace_id, id)
+                    .await?
+                    .filter(Agent::is_active)
+                    .ok_or(SetupError::InvalidLink)?;
                 if agent.email != email {
                     return Err(SetupError::OtherEmail);
                 }
@@ -301,8 +342,17 @@ impl AuthService {
     }
 
     fn sign(&self, agent: Agent, login_id: LoginId, generation: i64, now: Timestamp) -> Result<LoginTokens, AuthError> {
-        let access = AccessClaims { agent_id: agent.id, login_id, auth_version: agent.auth_version, expires_at: now.plus(ACCESS_LIFETIME) };
-        let refresh = RefreshClaims { login_id, generation, expires_at: now.plus(REFRESH_LIFETIME) };
+        let access = AccessClaims {
+            agent_id: agent.id,
+            login_id,
+            auth_version: agent.auth_version,
+            expires_at: now.plus(ACCESS_LIFETIME),
+        };
+        let refresh = RefreshClaims {
+            login_id,
+            generation,
+            expires_at: now.plus(REFRESH_LIFETIME),
+        };
         Ok(LoginTokens {
             access: self.tokens.sign_access(&access)?,
             expires_in: ACCESS_LIFETIME,

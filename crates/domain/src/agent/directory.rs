@@ -58,7 +58,13 @@ impl Caller {
     /// As the rules of conversations see it.
     #[must_use]
     pub fn actor(&self) -> AgentActor {
-        AgentActor { workspace_id: self.workspace_id, id: self.id, name: self.name.as_str().to_owned(), role: self.role, machine: self.machine.is_some() }
+        AgentActor {
+            workspace_id: self.workspace_id,
+            id: self.id,
+            name: self.name.as_str().to_owned(),
+            role: self.role,
+            machine: self.machine.is_some(),
+        }
     }
 
     /// Whether it may change anything.
@@ -88,7 +94,16 @@ impl Caller {
 
     fn of_machine(key: &ApiKey) -> Self {
         let role = if key.scope == ApiScope::Admin { Role::Admin } else { Role::Agent };
-        Self { workspace_id: key.workspace_id, id: AgentId(key.id.0), name: key.name.clone(), role, machine: Some(key.scope), login_id: None, auth_version: 0, expires_at: None }
+        Self {
+            workspace_id: key.workspace_id,
+            id: AgentId(key.id.0),
+            name: key.name.clone(),
+            role,
+            machine: Some(key.scope),
+            login_id: None,
+            auth_version: 0,
+            expires_at: None,
+        }
     }
 }
 
@@ -179,10 +194,24 @@ impl AgentDirectory {
     /// What [`AuthenticationError`] says.
     pub async fn of_ticket(&self, holder: &TicketHolder) -> Result<Option<Caller>, AuthenticationError> {
         match *holder {
-            TicketHolder::Agent { agent_id, login_id, auth_version, expires_at } => self.by_login(agent_id, login_id, auth_version, expires_at).await.map(Some),
-            TicketHolder::HostAgent { agent_id, auth_version, expires_at } => {
-                let agent = self.agent(agent_id).await?.filter(|agent| agent.is_active() && agent.auth_version == auth_version);
-                agent.map(|agent| Some(Caller::of_agent(&agent, None, Some(expires_at)))).ok_or(AuthenticationError::Invalid)
+            TicketHolder::Agent {
+                agent_id,
+                login_id,
+                auth_version,
+                expires_at,
+            } => self.by_login(agent_id, login_id, auth_version, expires_at).await.map(Some),
+            TicketHolder::HostAgent {
+                agent_id,
+                auth_version,
+                expires_at,
+            } => {
+                let agent = self
+                    .agent(agent_id)
+                    .await?
+                    .filter(|agent| agent.is_active() && agent.auth_version == auth_version);
+                agent
+                    .map(|agent| Some(Caller::of_agent(&agent, None, Some(expires_at))))
+                    .ok_or(AuthenticationError::Invalid)
             }
             TicketHolder::Visitor { .. } | TicketHolder::Room { .. } => Ok(None),
         }
@@ -195,7 +224,11 @@ impl AgentDirectory {
     pub async fn renew(&self, caller: &Caller) -> Result<Caller, AuthenticationError> {
         if caller.machine.is_some() {
             let keys = self.store.read().await?.api_keys().list(caller.workspace_id).await?;
-            return keys.iter().find(|key| key.id.0 == caller.id.0).map(Caller::of_machine).ok_or(AuthenticationError::Invalid);
+            return keys
+                .iter()
+                .find(|key| key.id.0 == caller.id.0)
+                .map(Caller::of_machine)
+                .ok_or(AuthenticationError::Invalid);
         }
         let expires_at = caller.expires_at;
         if expires_at.is_some_and(|at| at <= self.clock.now()) {
@@ -204,8 +237,13 @@ impl AgentDirectory {
         match (caller.login_id, expires_at) {
             (Some(login), Some(expires_at)) => self.by_login(caller.id, login, caller.auth_version, expires_at).await,
             _ => {
-                let agent = self.agent(caller.id).await?.filter(|agent| agent.is_active() && agent.auth_version == caller.auth_version);
-                agent.map(|agent| Caller::of_agent(&agent, None, expires_at)).ok_or(AuthenticationError::Invalid)
+                let agent = self
+                    .agent(caller.id)
+                    .await?
+                    .filter(|agent| agent.is_active() && agent.auth_version == caller.auth_version);
+                agent
+                    .map(|agent| Caller::of_agent(&agent, None, expires_at))
+                    .ok_or(AuthenticationError::Invalid)
             }
         }
     }
@@ -264,7 +302,9 @@ impl AgentDirectory {
                 key
             }
         };
-        key.filter(|key| key.revoked_at.is_none()).map(|key| Caller::of_machine(&key)).ok_or(AuthenticationError::Invalid)
+        key.filter(|key| key.revoked_at.is_none())
+            .map(|key| Caller::of_machine(&key))
+            .ok_or(AuthenticationError::Invalid)
     }
 }
 

@@ -85,7 +85,14 @@ impl AgentService {
         hasher: Arc<dyn PasswordHasher>,
         writer: Arc<ConversationWriter>,
     ) -> Self {
-        Self { store, bus, clock, ids, hasher, writer }
+        Self {
+            store,
+            bus,
+            clock,
+            ids,
+            hasher,
+            writer,
+        }
     }
 
     /// Those of a workspace, oldest first.
@@ -221,7 +228,11 @@ impl AgentService {
             }
             let mut released = false;
             for conversation_id in held {
-                let command = Command { conversation_id, actor: Actor::System(workspace), action: Action::Release(id) };
+                let command = Command {
+                    conversation_id,
+                    actor: Actor::System(workspace),
+                    action: Action::Release(id),
+                };
                 released |= self.writer.submit(command).await.is_ok();
             }
             if !released {
@@ -245,7 +256,15 @@ impl AgentService {
     pub async fn create_api_key(&self, workspace: WorkspaceId, name: Name, scope: ApiScope) -> Result<(ApiKey, String), AgentError> {
         let secret = format!("{API_KEY_PREFIX}{}{}", self.ids.random().simple(), self.ids.random().simple());
         let hash = KeyHash::of(secret.as_bytes());
-        let key = ApiKey { id: ApiKeyId(self.ids.ordered()), workspace_id: workspace, name, scope, secret: hash, created_at: self.clock.now(), revoked_at: None };
+        let key = ApiKey {
+            id: ApiKeyId(self.ids.ordered()),
+            workspace_id: workspace,
+            name,
+            scope,
+            secret: hash,
+            created_at: self.clock.now(),
+            revoked_at: None,
+        };
         let work = self.store.begin().await?;
         work.api_keys().insert(&key).await?;
         work.commit().await?;
@@ -270,7 +289,11 @@ impl AgentService {
 /// Owners are made, changed and removed by owners only.
 fn may_touch(by: Option<&Caller>, was: Role, becomes: Role) -> Result<(), AgentError> {
     let owner = by.is_none_or(|caller| caller.role == Role::Owner);
-    if owner || (was != Role::Owner && becomes != Role::Owner) { Ok(()) } else { Err(AgentError::OwnersOnly) }
+    if owner || (was != Role::Owner && becomes != Role::Owner) {
+        Ok(())
+    } else {
+        Err(AgentError::OwnersOnly)
+    }
 }
 
 fn taken(error: RepositoryError) -> AgentError {

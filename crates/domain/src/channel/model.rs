@@ -96,13 +96,23 @@ impl Origin {
             if host.is_empty() || !host.chars().all(|c| c.is_ascii_hexdigit() || c == ':' || c == '.') {
                 return Err(InvalidOrigin);
             }
-            ("v6", after.strip_prefix(':').or(if after.is_empty() { Some("") } else { None }).ok_or(InvalidOrigin)?)
+            (
+                "v6",
+                after
+                    .strip_prefix(':')
+                    .or(if after.is_empty() { Some("") } else { None })
+                    .ok_or(InvalidOrigin)?,
+            )
         } else {
             rest.split_once(':').unwrap_or((rest, ""))
         };
         let host_fits = !host.is_empty() && host.len() <= 253 && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'));
         let port_fits = port.is_empty() && !rest.ends_with(':') || port.parse::<u16>().is_ok_and(|port| port > 0);
-        if host_fits && port_fits { Ok(Self(format!("{scheme}://{rest}"))) } else { Err(InvalidOrigin) }
+        if host_fits && port_fits {
+            Ok(Self(format!("{scheme}://{rest}")))
+        } else {
+            Err(InvalidOrigin)
+        }
     }
 
     /// The origin as browsers send it.
@@ -163,7 +173,20 @@ mod tests {
         ] {
             assert_eq!(Origin::parse(raw).map(|o| o.0), Ok(kept.to_owned()), "{raw}");
         }
-        for wrong in ["", "null", "shop.example.com", "ftp://example.com", "https://", "https://a/b", "https://a:0", "https://a:x", "https://a:", "https://a b", "https://u@h", "http://[::1"] {
+        for wrong in [
+            "",
+            "null",
+            "shop.example.com",
+            "ftp://example.com",
+            "https://",
+            "https://a/b",
+            "https://a:0",
+            "https://a:x",
+            "https://a:",
+            "https://a b",
+            "https://u@h",
+            "http://[::1",
+        ] {
             assert_eq!(Origin::parse(wrong), Err(InvalidOrigin), "{wrong}");
         }
         assert!(Origin::parse("http://127.0.0.1:5173").is_ok_and(|o| o.is_local()));

@@ -59,7 +59,14 @@ impl ChannelService {
     /// Makes the service. `default` is where a stranger's request belongs that names no channel; without it the oldest web channel.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, default: Option<ChannelId>) -> Arc<Self> {
-        let service = Arc::new(Self { store, bus, all: Cache::new(Arc::clone(&clock), 1), clock, ids, default });
+        let service = Arc::new(Self {
+            store,
+            bus,
+            all: Cache::new(Arc::clone(&clock), 1),
+            clock,
+            ids,
+            default,
+        });
         let subscriber: Arc<dyn EventSubscriber> = service.clone();
         service.bus.subscribe(Arc::downgrade(&subscriber));
         service
@@ -124,7 +131,17 @@ impl ChannelService {
         let now = self.clock.now();
         let NewChannel { kind, name, origins, identity } = new;
         let id = ChannelId(self.ids.ordered());
-        let channel = Channel { id, workspace_id: workspace, kind, name, origins, identity, created_at: now, updated_at: now, deleted_at: None };
+        let channel = Channel {
+            id,
+            workspace_id: workspace,
+            kind,
+            name,
+            origins,
+            identity,
+            created_at: now,
+            updated_at: now,
+            deleted_at: None,
+        };
         let work = self.store.begin().await?;
         work.channels().insert(&channel).await?;
         work.commit().await?;

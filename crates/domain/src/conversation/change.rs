@@ -44,7 +44,16 @@ impl ChangedFields {
     /// All of them: what a resume sends.
     #[must_use]
     pub const fn all() -> Self {
-        Self { status: true, handler: true, subject: true, labels: true, flag: true, customer: true, visitor_status: true, visitor_handler: true }
+        Self {
+            status: true,
+            handler: true,
+            subject: true,
+            labels: true,
+            flag: true,
+            customer: true,
+            visitor_status: true,
+            visitor_handler: true,
+        }
     }
 
     /// Whether anything changed.

@@ -14,12 +14,10 @@ mod writer;
 pub use change::{Change, ChangedFields, Facts, Outcome};
 pub use command::{Action, Actor, AgentActor, Command, NewMessage, VisitorActor, apply};
 pub use error::{CommandError, ReadError};
-pub use model::{
-    AgentMark, Audience, Conversation, ConversationKind, Flag, Handler, HandledBy, ReadMark, Status, Subject, VisitorView,
-};
+pub use model::{AgentMark, Audience, Conversation, ConversationKind, Flag, HandledBy, Handler, ReadMark, Status, Subject, VisitorView};
 pub use reader::{Catchup, ConversationReader, History, MAX_CATCHUP, Viewer};
 pub use repository::{AgentMarkRepository, AssigneeFilter, ConversationFilter, ConversationRepository};
-pub use service::{AssignError, BeginConversation, BeginError, Begun, ConversationService, Sent, Starter};
 pub(crate) use service::new_conversation;
+pub use service::{AssignError, BeginConversation, BeginError, Begun, ConversationService, Sent, Starter};
 pub use store::{CommitItem, CommitOutcome, ConversationStore, MessageKey};
 pub use writer::{ConversationWriter, Done, WriterSettings};

@@ -302,7 +302,11 @@ impl Conversation {
     /// What a visitor sees of its state.
     #[must_use]
     pub fn visitor_view(&self) -> VisitorView<'_> {
-        VisitorView { status: self.status.for_visitor(), handled_by: self.handler.for_visitor(), subject: self.subject.as_ref() }
+        VisitorView {
+            status: self.status.for_visitor(),
+            handled_by: self.handler.for_visitor(),
+            subject: self.subject.as_ref(),
+        }
     }
 
     /// Messages of the visitor that the team has not read: a subtraction, never a count.

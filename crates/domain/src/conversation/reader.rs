@@ -90,7 +90,9 @@ impl ConversationReader {
     /// What [`ReadError`] says.
     pub async fn get(&self, viewer: Viewer, id: ConversationId) -> Result<Conversation, ReadError> {
         let found = self.store.read().await?.conversations().find(viewer.workspace(), id).await?;
-        found.filter(|conversation| viewer.sees(conversation) && conversation.deleted_at.is_none()).ok_or(ReadError::NotFound)
+        found
+            .filter(|conversation| viewer.sees(conversation) && conversation.deleted_at.is_none())
+            .ok_or(ReadError::NotFound)
     }
 
     /// One conversation of a workspace, deleted or not: for admins.
@@ -136,7 +138,13 @@ impl ConversationReader {
     ///
     /// # Errors
     /// What [`RepositoryError`] says.
-    pub async fn list_of_visitor(&self, workspace: WorkspaceId, visitor: VisitorId, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError> {
+    pub async fn list_of_visitor(
+        &self,
+        workspace: WorkspaceId,
+        visitor: VisitorId,
+        after: Option<Cursor>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>, RepositoryError> {
         self.store.read().await?.conversations().list_of_visitor(workspace, visitor, after, limit).await
     }
 
@@ -165,7 +173,20 @@ impl ConversationReader {
     /// What [`ReadError`] says.
     pub async fn history(&self, viewer: Viewer, id: ConversationId, window: HistoryWindow, limit: Limit) -> Result<History, ReadError> {
         let conversation = self.get(viewer, id).await?;
-        let page = self.store.read().await?.messages().history(id, HistoryQuery { audience: viewer.audience(), window, limit }).await?;
+        let page = self
+            .store
+            .read()
+            .await?
+            .messages()
+            .history(
+                id,
+                HistoryQuery {
+                    audience: viewer.audience(),
+                    window,
+                    limit,
+                },
+            )
+            .await?;
         Ok(History { conversation, page })
     }
 
@@ -199,12 +220,22 @@ impl ConversationReader {
         let audience = viewer.audience();
         let conversation = self.get(viewer, id).await?;
         let head = conversation.head_rev(audience);
-        let reset = |conversation| Catchup { conversation, messages: Vec::new(), tell_conversation: None, reset: true };
+        let reset = |conversation| Catchup {
+            conversation,
+            messages: Vec::new(),
+            tell_conversation: None,
+            reset: true,
+        };
         if after < 0 || after > head {
             return Ok(reset(conversation));
         }
         if after == head {
-            return Ok(Catchup { conversation, messages: Vec::new(), tell_conversation: None, reset: false });
+            return Ok(Catchup {
+                conversation,
+                messages: Vec::new(),
+                tell_conversation: None,
+                reset: false,
+            });
         }
         let mut messages = self.store.read().await?.messages().changed_after(id, audience, after, most + 1).await?;
         if messages.len() > most {
@@ -224,7 +255,12 @@ impl ConversationReader {
         };
         // If its own number was told below a head that is missing, tell it at the head: it is the present form anyway.
         let tell_conversation = tell_conversation.map(|number| if has(head) { number } else { head });
-        Ok(Catchup { conversation, messages, tell_conversation, reset: false })
+        Ok(Catchup {
+            conversation,
+            messages,
+            tell_conversation,
+            reset: false,
+        })
     }
 }
 
@@ -237,5 +273,9 @@ fn number_of(message: &Message, audience: Audience) -> Option<i64> {
 }
 
 fn mark_in(marks: &[AgentMark], conversation: ConversationId) -> ReadMark {
-    marks.iter().find(|mark| mark.conversation_id == conversation).map(|mark| mark.mark).unwrap_or_default()
+    marks
+        .iter()
+        .find(|mark| mark.conversation_id == conversation)
+        .map(|mark| mark.mark)
+        .unwrap_or_default()
 }

@@ -49,9 +49,21 @@ pub trait ConversationRepository: Send + Sync {
     /// The one that a room key proves, deleted or not.
     async fn find_by_room_key(&self, key: RoomKey) -> Result<Option<Conversation>, RepositoryError>;
     /// Those of a workspace, newest activity first by (`last_message_at`, id).
-    async fn list(&self, workspace: WorkspaceId, filter: &ConversationFilter, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError>;
+    async fn list(
+        &self,
+        workspace: WorkspaceId,
+        filter: &ConversationFilter,
+        after: Option<Cursor>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>, RepositoryError>;
     /// Those of a visitor that are not deleted, empty ones included, newest activity first by (`last_message_at`, id).
-    async fn list_of_visitor(&self, workspace: WorkspaceId, visitor: VisitorId, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError>;
+    async fn list_of_visitor(
+        &self,
+        workspace: WorkspaceId,
+        visitor: VisitorId,
+        after: Option<Cursor>,
+        limit: Limit,
+    ) -> Result<Page<Conversation>, RepositoryError>;
     /// The room keys of some conversations; unknown ids are left out.
     async fn room_keys(&self, workspace: WorkspaceId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, RoomKey)>, RepositoryError>;
     /// Ids of those assigned to an agent, deleted ones left out; at most 500.

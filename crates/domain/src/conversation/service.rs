@@ -160,7 +160,15 @@ impl ConversationService {
         ids: Arc<dyn Ids>,
         secrets: Arc<dyn SecretBox>,
     ) -> Self {
-        Self { store, writer, visitors, bus, clock, ids, secrets }
+        Self {
+            store,
+            writer,
+            visitors,
+            bus,
+            clock,
+            ids,
+            secrets,
+        }
     }
 
     /// Begins a conversation: visitor, conversation and first message become visible together.
@@ -187,7 +195,11 @@ impl ConversationService {
         let (visitor, key) = match begin.starter {
             Starter::Known(visitor, edit) => {
                 let changes = edit.name.is_some() || edit.email.is_some();
-                let visitor = if changes { self.visitors.edit(visitor.workspace_id, visitor.id, edit).await? } else { Visitor::clone(&visitor) };
+                let visitor = if changes {
+                    self.visitors.edit(visitor.workspace_id, visitor.id, edit).await?
+                } else {
+                    Visitor::clone(&visitor)
+                };
                 (visitor, None)
             }
             Starter::New(new) => {
@@ -201,9 +213,24 @@ impl ConversationService {
         let mut conversation = Arc::new(first);
         let mut message = None;
         if let Some((text, client_id)) = begin.message {
-            let actor = Actor::Visitor(VisitorActor { workspace_id: visitor.workspace_id, id: visitor.id, name: conversation.customer_name.clone() });
-            let action = Action::Send(NewMessage { id: MessageId(self.ids.ordered()), text, private: false, reply_to: None, client_id, sent_at: None });
-            let command = Command { conversation_id: conversation.id, actor, action };
+            let actor = Actor::Visitor(VisitorActor {
+                workspace_id: visitor.workspace_id,
+                id: visitor.id,
+                name: conversation.customer_name.clone(),
+            });
+            let action = Action::Send(NewMessage {
+                id: MessageId(self.ids.ordered()),
+                text,
+                private: false,
+                reply_to: None,
+                client_id,
+                sent_at: None,
+            });
+            let command = Command {
+                conversation_id: conversation.id,
+                actor,
+                action,
+            };
             let change = apply(&conversation, &command, &Facts::default(), now, AuditId(self.ids.ordered()))?;
             conversation = change.conversation;
             if let Outcome::Stored(stored) = change.outcome {
@@ -217,9 +244,17 @@ impl ConversationService {
             present.filter(|visitor| visitor.retired_at.is_none()).ok_or(VisitorError::NotFound)?;
         }
         if let Some(once) = once {
-            let remembered = Remembered { workspace: visitor.workspace_id, conversation: conversation.id, key: key.map(|key| key.expose()) };
+            let remembered = Remembered {
+                workspace: visitor.workspace_id,
+                conversation: conversation.id,
+                key: key.map(|key| key.expose()),
+            };
             let plain = serde_json::to_vec(&remembered).map_err(|error| SecurityError(error.to_string()))?;
-            let creation = Creation { key: once, sealed: self.secrets.seal(&plain)?, created_at: now };
+            let creation = Creation {
+                key: once,
+                sealed: self.secrets.seal(&plain)?,
+                created_at: now,
+            };
             if !claim(&*work, &creation).await? {
                 drop(work);
                 return self.begun_before(once).await?.ok_or(BeginError::KeyReused);
@@ -236,7 +271,12 @@ impl ConversationService {
                 conversation: Arc::clone(&conversation),
             }));
         }
-        Ok(Begun { visitor, key, conversation, repeated: false })
+        Ok(Begun {
+            visitor,
+            key,
+            conversation,
+            repeated: false,
+        })
     }
 
     async fn insert(
@@ -270,9 +310,20 @@ impl ConversationService {
         let plain = self.secrets.open(&creation.sealed)?;
         let remembered: Remembered = serde_json::from_slice(&plain).map_err(|error| SecurityError(error.to_string()))?;
         let found = read.conversations().find(remembered.workspace, remembered.conversation).await?;
-        let conversation = found.filter(|conversation| conversation.deleted_at.is_none()).ok_or(CommandError::ConversationNotFound)?;
-        let visitor = read.visitors().find(remembered.workspace, conversation.visitor_id).await?.ok_or(VisitorError::NotFound)?;
-        Ok(Some(Begun { visitor, key: remembered.key.map(VisitorKey::new), conversation: Arc::new(conversation), repeated: true }))
+        let conversation = found
+            .filter(|conversation| conversation.deleted_at.is_none())
+            .ok_or(CommandError::ConversationNotFound)?;
+        let visitor = read
+            .visitors()
+            .find(remembered.workspace, conversation.visitor_id)
+            .await?
+            .ok_or(VisitorError::NotFound)?;
+        Ok(Some(Begun {
+            visitor,
+            key: remembered.key.map(VisitorKey::new),
+            conversation: Arc::new(conversation),
+            repeated: true,
+        }))
     }
 
     /// Says something. `reply_to` must be a message of the conversation that the other readers see, too.
@@ -291,10 +342,31 @@ impl ConversationService {
         sent_at: Option<Timestamp>,
     ) -> Result<Sent, CommandError> {
         let id = MessageId(self.ids.ordered());
-        let done = self.submit(actor, conversation_id, Action::Send(NewMessage { id, text, private, reply_to, client_id, sent_at })).await?;
+        let done = self
+            .submit(
+                actor,
+                conversation_id,
+                Action::Send(NewMessage {
+                    id,
+                    text,
+                    private,
+                    reply_to,
+                    client_id,
+                    sent_at,
+                }),
+            )
+            .await?;
         match done.outcome {
-            Outcome::Stored(message) => Ok(Sent { message, conversation: done.conversation, repeated: false }),
-            Outcome::Repeated(message) => Ok(Sent { message, conversation: done.conversation, repeated: true }),
+            Outcome::Stored(message) => Ok(Sent {
+                message,
+                conversation: done.conversation,
+                repeated: false,
+            }),
+            Outcome::Repeated(message) => Ok(Sent {
+                message,
+                conversation: done.conversation,
+                repeated: true,
+            }),
             Outcome::Changed | Outcome::MessageChanged(_) | Outcome::Unchanged => Err(CommandError::Failed),
         }
     }
@@ -326,7 +398,11 @@ impl ConversationService {
     async fn change_message(&self, actor: Actor, conversation: ConversationId, action: Action) -> Result<Sent, CommandError> {
         let done = self.submit(actor, conversation, action).await?;
         match done.outcome {
-            Outcome::MessageChanged(message) => Ok(Sent { message, conversation: done.conversation, repeated: false }),
+            Outcome::MessageChanged(message) => Ok(Sent {
+                message,
+                conversation: done.conversation,
+                repeated: false,
+            }),
             Outcome::Stored(_) | Outcome::Repeated(_) | Outcome::Changed | Outcome::Unchanged => Err(CommandError::Failed),
         }
     }
@@ -354,7 +430,9 @@ impl ConversationService {
     pub async fn assign(&self, agent: AgentActor, conversation: ConversationId, to: Option<AgentId>) -> Result<Arc<Conversation>, AssignError> {
         if let Some(to) = to {
             let known = self.store.read().await?.agents().find(agent.workspace_id, to).await?;
-            known.filter(|known| known.is_active() && known.role >= crate::agent::Role::Agent).ok_or(AssignError::AgentNotFound)?;
+            known
+                .filter(|known| known.is_active() && known.role >= crate::agent::Role::Agent)
+                .ok_or(AssignError::AgentNotFound)?;
         }
         Ok(self.submit(Actor::Agent(agent), conversation, Action::Assign(to)).await?.conversation)
     }
@@ -372,15 +450,27 @@ impl ConversationService {
     /// # Errors
     /// What [`CommandError`] says.
     pub async fn hand_to_assistant(&self, agent: AgentActor, conversation: ConversationId, available: bool) -> Result<Arc<Conversation>, CommandError> {
-        Ok(self.submit(Actor::Agent(agent), conversation, Action::HandToAssistant { available }).await?.conversation)
+        Ok(self
+            .submit(Actor::Agent(agent), conversation, Action::HandToAssistant { available })
+            .await?
+            .conversation)
     }
 
     /// Sets where the work stands. `until` goes with [`Status::Snoozed`].
     ///
     /// # Errors
     /// What [`CommandError`] says.
-    pub async fn set_status(&self, agent: AgentActor, conversation: ConversationId, status: Status, until: Option<Timestamp>) -> Result<Arc<Conversation>, CommandError> {
-        Ok(self.submit(Actor::Agent(agent), conversation, Action::SetStatus(status, until)).await?.conversation)
+    pub async fn set_status(
+        &self,
+        agent: AgentActor,
+        conversation: ConversationId,
+        status: Status,
+        until: Option<Timestamp>,
+    ) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self
+            .submit(Actor::Agent(agent), conversation, Action::SetStatus(status, until))
+            .await?
+            .conversation)
     }
 
     /// Puts up the flag (with or without a reason) or takes it down.
@@ -422,7 +512,13 @@ impl ConversationService {
     }
 
     async fn submit(&self, actor: Actor, conversation_id: ConversationId, action: Action) -> Result<Done, CommandError> {
-        self.writer.submit(Command { conversation_id, actor, action }).await
+        self.writer
+            .submit(Command {
+                conversation_id,
+                actor,
+                action,
+            })
+            .await
     }
 }
 

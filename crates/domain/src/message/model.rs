@@ -294,7 +294,12 @@ mod tests {
 
     #[test]
     fn a_browsers_claim_is_an_author_of_its_own() {
-        let sender = |kind, reported| Sender { kind, id: Some(Uuid::from_u128(9)), name: None, reported };
+        let sender = |kind, reported| Sender {
+            kind,
+            id: Some(Uuid::from_u128(9)),
+            name: None,
+            reported,
+        };
         assert_eq!(sender(SenderKind::Visitor, false).author(), AuthorId(Uuid::from_u128(9)));
         assert_eq!(sender(SenderKind::Visitor, true).author(), AuthorId::REPORTED);
         assert_eq!(sender(SenderKind::Assistant, true).author(), AuthorId::REPORTED);

@@ -48,7 +48,12 @@ impl TicketService {
     /// Storage failed.
     pub async fn issue(&self, holder: TicketHolder, origin: Option<String>) -> Result<String, TicketError> {
         let plain = format!("{PREFIX}{}{}", self.ids.random().simple(), self.ids.random().simple());
-        let ticket = Ticket { hash: KeyHash::of(plain.as_bytes()), holder, origin, expires_at: self.clock.now().plus(TICKET_LIFETIME) };
+        let ticket = Ticket {
+            hash: KeyHash::of(plain.as_bytes()),
+            holder,
+            origin,
+            expires_at: self.clock.now().plus(TICKET_LIFETIME),
+        };
         let work = self.store.begin().await?;
         work.tickets().insert(&ticket).await?;
         work.commit().await?;

@@ -36,7 +36,11 @@ impl Session {
     /// Whether messages may come through it.
     #[must_use]
     pub const fn status(&self) -> SessionStatus {
-        if self.ended_at.is_some() { SessionStatus::Ended } else { SessionStatus::Active }
+        if self.ended_at.is_some() {
+            SessionStatus::Ended
+        } else {
+            SessionStatus::Active
+        }
     }
 
     /// Ends it; a second time changes nothing.

@@ -74,7 +74,13 @@ impl SessionService {
     ///
     /// # Errors
     /// What [`SessionError`] says.
-    pub async fn create(&self, visitor: &Visitor, channel: &Channel, new: NewSession, once: Option<CreationKey>) -> Result<(Session, Conversation), SessionError> {
+    pub async fn create(
+        &self,
+        visitor: &Visitor,
+        channel: &Channel,
+        new: NewSession,
+        once: Option<CreationKey>,
+    ) -> Result<(Session, Conversation), SessionError> {
         if let Some(once) = once
             && let Some(made) = self.made_before(visitor, once).await?
         {
@@ -107,7 +113,11 @@ impl SessionService {
         let work = self.store.begin().await?;
         if let Some(once) = once {
             let plain = serde_json::to_vec(&Remembered { session: session.id }).map_err(|error| SecurityError(error.to_string()))?;
-            let creation = Creation { key: once, sealed: self.secrets.seal(&plain)?, created_at: now };
+            let creation = Creation {
+                key: once,
+                sealed: self.secrets.seal(&plain)?,
+                created_at: now,
+            };
             if !claim(&*work, &creation).await? {
                 drop(work);
                 return self.made_before(visitor, once).await?.ok_or(SessionError::KeyReused);
@@ -125,7 +135,13 @@ impl SessionService {
     }
 
     async fn made_before(&self, visitor: &Visitor, once: CreationKey) -> Result<Option<(Session, Conversation)>, SessionError> {
-        let found = self.store.read().await?.creations().find(once.id, self.clock.now().minus(REMEMBERED_FOR)).await?;
+        let found = self
+            .store
+            .read()
+            .await?
+            .creations()
+            .find(once.id, self.clock.now().minus(REMEMBERED_FOR))
+            .await?;
         let Some(creation) = found else { return Ok(None) };
         if creation.key.content != once.content {
             return Err(SessionError::KeyReused);
@@ -159,7 +175,13 @@ impl SessionService {
     }
 
     async fn with_conversation(&self, session: Session) -> Result<(Session, Conversation), SessionError> {
-        let found = self.store.read().await?.conversations().find(session.workspace_id, session.conversation_id).await?;
+        let found = self
+            .store
+            .read()
+            .await?
+            .conversations()
+            .find(session.workspace_id, session.conversation_id)
+            .await?;
         let conversation = found.filter(|conversation| conversation.deleted_at.is_none()).ok_or(SessionError::NotFound)?;
         Ok((session, conversation))
     }
@@ -168,7 +190,13 @@ impl SessionService {
     ///
     /// # Errors
     /// What [`SessionError`] says.
-    pub async fn list(&self, workspace: WorkspaceId, visitor: VisitorId, after: Option<Cursor>, limit: Limit) -> Result<Page<(Session, Option<RoomKey>)>, SessionError> {
+    pub async fn list(
+        &self,
+        workspace: WorkspaceId,
+        visitor: VisitorId,
+        after: Option<Cursor>,
+        limit: Limit,
+    ) -> Result<Page<(Session, Option<RoomKey>)>, SessionError> {
         let read = self.store.read().await?;
         let page = read.sessions().list(workspace, visitor, after, limit).await?;
         let mut ids: Vec<ConversationId> = page.items.iter().map(|session| session.conversation_id).collect();

@@ -5,6 +5,6 @@ mod repository;
 mod service;
 
 pub use model::{Identity, Visitor, VisitorContext};
-pub use repository::{VisitorRepository, VisitorFilter};
-pub use service::{EditVisitor, IdentifyError, Identified, NewVisitor, VisitorError, VisitorService};
+pub use repository::{VisitorFilter, VisitorRepository};
 pub(crate) use service::card;
+pub use service::{EditVisitor, Identified, IdentifyError, NewVisitor, VisitorError, VisitorService};

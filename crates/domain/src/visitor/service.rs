@@ -119,7 +119,15 @@ impl VisitorService {
         writer: Arc<ConversationWriter>,
     ) -> Arc<Self> {
         let by_key = Cache::new(Arc::clone(&clock), 50_000);
-        let service = Arc::new(Self { store, bus, clock, ids, secrets, writer, by_key });
+        let service = Arc::new(Self {
+            store,
+            bus,
+            clock,
+            ids,
+            secrets,
+            writer,
+            by_key,
+        });
         let subscriber: Arc<dyn EventSubscriber> = service.clone();
         service.bus.subscribe(Arc::downgrade(&subscriber));
         service
@@ -156,9 +164,17 @@ impl VisitorService {
         let (visitor, key) = self.compose(channel, new, now);
         let work = self.store.begin().await?;
         if let Some(once) = once {
-            let remembered = Remembered { workspace: visitor.workspace_id, visitor: visitor.id, key: key.expose() };
+            let remembered = Remembered {
+                workspace: visitor.workspace_id,
+                visitor: visitor.id,
+                key: key.expose(),
+            };
             let plain = serde_json::to_vec(&remembered).map_err(|error| SecurityError(error.to_string()))?;
-            let creation = Creation { key: once, sealed: self.secrets.seal(&plain)?, created_at: now };
+            let creation = Creation {
+                key: once,
+                sealed: self.secrets.seal(&plain)?,
+                created_at: now,
+            };
             if !claim(&*work, &creation).await? {
                 // The same request at the same moment was faster.
                 drop(work);
@@ -208,7 +224,11 @@ impl VisitorService {
         }
         let plain = self.secrets.open(&creation.sealed)?;
         let remembered: Remembered = serde_json::from_slice(&plain).map_err(|error| SecurityError(error.to_string()))?;
-        let visitor = read.visitors().find(remembered.workspace, remembered.visitor).await?.ok_or(VisitorError::NotFound)?;
+        let visitor = read
+            .visitors()
+            .find(remembered.workspace, remembered.visitor)
+            .await?
+            .ok_or(VisitorError::NotFound)?;
         Ok(Some((visitor, VisitorKey::new(remembered.key))))
     }
 
@@ -238,7 +258,10 @@ impl VisitorService {
         let work = self.store.begin().await?;
         work.visitors().touch(visitor.id, now).await?;
         work.commit().await?;
-        Ok(Visitor { last_seen_at: now.max(visitor.last_seen_at), ..visitor.clone() })
+        Ok(Visitor {
+            last_seen_at: now.max(visitor.last_seen_at),
+            ..visitor.clone()
+        })
     }
 
     /// Changes a profile. What a visitor types about itself stays a claim, and replaces no proven address.
@@ -306,7 +329,10 @@ impl VisitorService {
                 self.bus.publish(DomainEvent::Access(AccessChange::ConversationMoved(*conversation)));
             }
             self.tell_moved(&known, moved).await;
-            return Ok(Identified { visitor: known, key: Some(key) });
+            return Ok(Identified {
+                visitor: known,
+                key: Some(key),
+            });
         }
         let before = card(&visitor);
         take_proof(&mut visitor, claims);
@@ -330,7 +356,13 @@ impl VisitorService {
     /// What [`VisitorError`] says.
     pub async fn of_claims(&self, channel: &Channel, claims: &HostClaims) -> Result<Arc<Visitor>, VisitorError> {
         for _ in 0..3 {
-            let found = self.store.read().await?.visitors().find_by_subject(channel.workspace_id, &claims.subject).await?;
+            let found = self
+                .store
+                .read()
+                .await?
+                .visitors()
+                .find_by_subject(channel.workspace_id, &claims.subject)
+                .await?;
             if let Some(visitor) = found {
                 return Ok(Arc::new(visitor));
             }
@@ -354,7 +386,13 @@ impl VisitorService {
     async fn tell_conversations(&self, visitor: &Visitor) -> Result<(), RepositoryError> {
         let mut after = None;
         loop {
-            let page = self.store.read().await?.conversations().list_of_visitor(visitor.workspace_id, visitor.id, after, Limit::MAX).await?;
+            let page = self
+                .store
+                .read()
+                .await?
+                .conversations()
+                .list_of_visitor(visitor.workspace_id, visitor.id, after, Limit::MAX)
+                .await?;
             self.tell_moved(visitor, page.items.iter().map(|conversation| conversation.id).collect()).await;
             after = page.next;
             if after.is_none() {
@@ -366,8 +404,15 @@ impl VisitorService {
     async fn tell_moved(&self, visitor: &Visitor, conversations: Vec<ConversationId>) {
         let (name, email) = card(visitor);
         for conversation_id in conversations {
-            let action = Action::SetCustomer { name: name.clone(), email: email.clone() };
-            let command = Command { conversation_id, actor: Actor::System(visitor.workspace_id), action };
+            let action = Action::SetCustomer {
+                name: name.clone(),
+                email: email.clone(),
+            };
+            let command = Command {
+                conversation_id,
+                actor: Actor::System(visitor.workspace_id),
+                action,
+            };
             if let Err(error) = self.writer.submit(command).await {
                 tracing::warn!(conversation = %conversation_id, %error, "a conversation shows its customer's old name");
             }
@@ -385,7 +430,10 @@ impl EventSubscriber for VisitorService {
 
 /// What agents see of a visitor on each conversation.
 pub(crate) fn card(visitor: &Visitor) -> (Option<String>, Option<String>) {
-    (visitor.name.as_ref().map(|name| name.as_str().to_owned()), visitor.email.as_ref().map(|email| email.value.as_str().to_owned()))
+    (
+        visitor.name.as_ref().map(|name| name.as_str().to_owned()),
+        visitor.email.as_ref().map(|email| email.value.as_str().to_owned()),
+    )
 }
 
 /// Takes what a signed token says.

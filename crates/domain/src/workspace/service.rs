@@ -43,7 +43,12 @@ impl WorkspaceService {
     /// What [`WorkspaceError`] says.
     pub async fn create(&self, name: Name) -> Result<(Workspace, Channel), WorkspaceError> {
         let now = self.clock.now();
-        let workspace = Workspace { id: WorkspaceId(self.ids.ordered()), name, created_at: now, updated_at: now };
+        let workspace = Workspace {
+            id: WorkspaceId(self.ids.ordered()),
+            name,
+            created_at: now,
+            updated_at: now,
+        };
         let channel = Channel {
             id: ChannelId(self.ids.ordered()),
             workspace_id: workspace.id,

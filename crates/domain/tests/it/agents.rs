@@ -8,7 +8,14 @@ use parlor_testkit::build::{a_workspace, an_agent};
 use std::sync::atomic::Ordering;
 
 fn new_agent(address: &str, role: Role) -> NewAgent {
-    NewAgent { email: Email::parse(address).unwrap(), name: Name::parse("New").unwrap(), role, username: None, external_id: None, password: None }
+    NewAgent {
+        email: Email::parse(address).unwrap(),
+        name: Name::parse("New").unwrap(),
+        role,
+        username: None,
+        external_id: None,
+        password: None,
+    }
 }
 
 #[tokio::test]
@@ -40,7 +47,10 @@ async fn a_deactivation_whose_second_half_failed_is_finished_by_repeating_it() {
     node.run(world.conversation(), world.agent(), send("mine")).await.unwrap();
     node.faults.unavailable.store(1, Ordering::SeqCst);
     assert!(matches!(node.agents.deactivate(&owner, agent.id).await, Err(AgentError::Repository(_))));
-    assert!(!node.agents.get(owner.workspace_id, agent.id).await.unwrap().is_active(), "the rights are gone already");
+    assert!(
+        !node.agents.get(owner.workspace_id, agent.id).await.unwrap().is_active(),
+        "the rights are gone already"
+    );
     assert_eq!(world.row(world.conversation()).await.handler, Handler::Agent(agent.id));
     node.agents.deactivate(&owner, agent.id).await.unwrap();
     assert_eq!(world.row(world.conversation()).await.handler, Handler::Queue);
@@ -72,13 +82,29 @@ async fn the_last_owner_stays_owner() {
     let node = world.node();
     let last = world.another_agent(Role::Owner, |_| {}).await;
     let by = caller(&last);
-    let demoted = EditAgent { role: Some(Role::Admin), ..EditAgent::default() };
+    let demoted = EditAgent {
+        role: Some(Role::Admin),
+        ..EditAgent::default()
+    };
     assert!(matches!(node.agents.deactivate(&by, last.id).await, Err(AgentError::LastOwner)));
     assert!(matches!(node.agents.edit(&by, last.id, demoted.clone()).await, Err(AgentError::LastOwner)));
     let second = world.another_agent(Role::Owner, |_| {}).await;
     node.agents.edit(&by, second.id, demoted).await.unwrap();
-    assert!(matches!(node.agents.deactivate(&by, last.id).await, Err(AgentError::LastOwner)), "the other is none any more");
-    node.agents.edit(&by, second.id, EditAgent { role: Some(Role::Owner), ..EditAgent::default() }).await.unwrap();
+    assert!(
+        matches!(node.agents.deactivate(&by, last.id).await, Err(AgentError::LastOwner)),
+        "the other is none any more"
+    );
+    node.agents
+        .edit(
+            &by,
+            second.id,
+            EditAgent {
+                role: Some(Role::Owner),
+                ..EditAgent::default()
+            },
+        )
+        .await
+        .unwrap();
     node.agents.deactivate(&by, last.id).await.unwrap();
 }
 
@@ -90,15 +116,36 @@ async fn owners_are_made_changed_and_removed_by_owners_only() {
     let owner = world.another_agent(Role::Owner, |_| {}).await;
     let other_owner = world.another_agent(Role::Owner, |_| {}).await;
     let admin = caller(&world.another_agent(Role::Admin, |_| {}).await);
-    let to_owner = EditAgent { role: Some(Role::Owner), ..EditAgent::default() };
-    let renamed = EditAgent { name: Some(Name::parse("X").unwrap()), ..EditAgent::default() };
-    assert!(matches!(node.agents.create(workspace, Some(&admin), new_agent("o@example.com", Role::Owner)).await, Err(AgentError::OwnersOnly)));
-    assert!(matches!(node.agents.edit(&admin, world.fixture.agent.id, to_owner.clone()).await, Err(AgentError::OwnersOnly)));
-    assert!(matches!(node.agents.edit(&admin, admin.id, to_owner.clone()).await, Err(AgentError::OwnersOnly)));
+    let to_owner = EditAgent {
+        role: Some(Role::Owner),
+        ..EditAgent::default()
+    };
+    let renamed = EditAgent {
+        name: Some(Name::parse("X").unwrap()),
+        ..EditAgent::default()
+    };
+    assert!(matches!(
+        node.agents.create(workspace, Some(&admin), new_agent("o@example.com", Role::Owner)).await,
+        Err(AgentError::OwnersOnly)
+    ));
+    assert!(matches!(
+        node.agents.edit(&admin, world.fixture.agent.id, to_owner.clone()).await,
+        Err(AgentError::OwnersOnly)
+    ));
+    assert!(matches!(
+        node.agents.edit(&admin, admin.id, to_owner.clone()).await,
+        Err(AgentError::OwnersOnly)
+    ));
     assert!(matches!(node.agents.edit(&admin, owner.id, renamed).await, Err(AgentError::OwnersOnly)));
     assert!(matches!(node.agents.deactivate(&admin, owner.id).await, Err(AgentError::OwnersOnly)));
-    node.agents.create(workspace, Some(&admin), new_agent("a@example.com", Role::Admin)).await.unwrap();
-    node.agents.create(workspace, Some(&caller(&owner)), new_agent("o@example.com", Role::Owner)).await.unwrap();
+    node.agents
+        .create(workspace, Some(&admin), new_agent("a@example.com", Role::Admin))
+        .await
+        .unwrap();
+    node.agents
+        .create(workspace, Some(&caller(&owner)), new_agent("o@example.com", Role::Owner))
+        .await
+        .unwrap();
     node.agents.create(workspace, None, new_agent("shell@example.com", Role::Owner)).await.unwrap();
     node.agents.deactivate(&caller(&owner), other_owner.id).await.unwrap();
 }
@@ -115,10 +162,22 @@ async fn addresses_are_unique_on_the_server_and_agents_of_others_do_not_exist() 
     work.agents().insert(&stranger).await.unwrap();
     work.commit().await.unwrap();
     let taken = new_agent(stranger.email.as_str(), Role::Agent);
-    assert!(matches!(node.agents.create(owner.workspace_id, Some(&caller(&owner)), taken).await, Err(AgentError::Taken)));
-    let change = EditAgent { email: Some(stranger.email.clone()), ..EditAgent::default() };
-    assert!(matches!(node.agents.edit(&caller(&owner), world.fixture.agent.id, change.clone()).await, Err(AgentError::Taken)));
-    assert!(matches!(node.agents.edit(&caller(&owner), stranger.id, change).await, Err(AgentError::NotFound)));
+    assert!(matches!(
+        node.agents.create(owner.workspace_id, Some(&caller(&owner)), taken).await,
+        Err(AgentError::Taken)
+    ));
+    let change = EditAgent {
+        email: Some(stranger.email.clone()),
+        ..EditAgent::default()
+    };
+    assert!(matches!(
+        node.agents.edit(&caller(&owner), world.fixture.agent.id, change.clone()).await,
+        Err(AgentError::Taken)
+    ));
+    assert!(matches!(
+        node.agents.edit(&caller(&owner), stranger.id, change).await,
+        Err(AgentError::NotFound)
+    ));
     assert!(matches!(node.agents.deactivate(&caller(&owner), stranger.id).await, Err(AgentError::NotFound)));
     assert!(matches!(node.agents.get(owner.workspace_id, stranger.id).await, Err(AgentError::NotFound)));
 }
@@ -127,7 +186,12 @@ async fn addresses_are_unique_on_the_server_and_agents_of_others_do_not_exist() 
 
 fn new_channel(kind: ChannelKind, origins: &[&str]) -> NewChannel {
     let origins = origins.iter().map(|origin| Origin::parse(origin).unwrap()).collect();
-    NewChannel { kind, name: Name::parse("Shop").unwrap(), origins, identity: IdentityRule::Optional }
+    NewChannel {
+        kind,
+        name: Name::parse("Shop").unwrap(),
+        origins,
+        identity: IdentityRule::Optional,
+    }
 }
 
 #[tokio::test]
@@ -135,8 +199,19 @@ async fn a_request_belongs_to_the_named_channel_else_the_one_with_its_origin_els
     let world = World::new().await;
     let node = world.node();
     let workspace = world.fixture.workspace.id;
-    let shop = node.channels.create(workspace, new_channel(ChannelKind::Web, &["https://shop.example.com", "https://both.example.com"])).await.unwrap();
-    let other = node.channels.create(workspace, new_channel(ChannelKind::Web, &["https://both.example.com"])).await.unwrap();
+    let shop = node
+        .channels
+        .create(
+            workspace,
+            new_channel(ChannelKind::Web, &["https://shop.example.com", "https://both.example.com"]),
+        )
+        .await
+        .unwrap();
+    let other = node
+        .channels
+        .create(workspace, new_channel(ChannelKind::Web, &["https://both.example.com"]))
+        .await
+        .unwrap();
     let oldest = world.fixture.channel.id;
     for (named, origin, expected) in [
         (Some(other.id), Some("https://shop.example.com"), other.id),
@@ -148,7 +223,10 @@ async fn a_request_belongs_to_the_named_channel_else_the_one_with_its_origin_els
         assert_eq!(node.channels.resolve(named, origin).await.unwrap().id, expected, "{origin:?}");
     }
     node.channels.delete(workspace, shop.id).await.unwrap();
-    assert!(matches!(node.channels.resolve(Some(shop.id), None).await, Err(ChannelError::NotFound)), "at once");
+    assert!(
+        matches!(node.channels.resolve(Some(shop.id), None).await, Err(ChannelError::NotFound)),
+        "at once"
+    );
     assert!(matches!(node.channels.get(workspace, shop.id).await, Err(ChannelError::NotFound)));
     assert!(matches!(node.channels.delete(workspace, shop.id).await, Err(ChannelError::NotFound)));
 }
@@ -159,7 +237,10 @@ async fn the_last_web_channel_stays() {
     let node = world.node();
     let workspace = world.fixture.workspace.id;
     let api = node.channels.create(workspace, new_channel(ChannelKind::Api, &[])).await.unwrap();
-    assert!(matches!(node.channels.delete(workspace, world.fixture.channel.id).await, Err(ChannelError::LastWebChannel)));
+    assert!(matches!(
+        node.channels.delete(workspace, world.fixture.channel.id).await,
+        Err(ChannelError::LastWebChannel)
+    ));
     node.channels.delete(workspace, api.id).await.unwrap();
     node.channels.create(workspace, new_channel(ChannelKind::Web, &[])).await.unwrap();
     node.channels.delete(workspace, world.fixture.channel.id).await.unwrap();

@@ -46,7 +46,10 @@ async fn wrong_unknown_invited_and_deactivated_are_one_answer() {
     let node = world.node();
     let agent = world.agent_with_password(Role::Agent).await;
     let gone = world.agent_with_password(Role::Agent).await;
-    node.agents.deactivate(&caller(&world.another_agent(Role::Owner, |_| {}).await), gone.id).await.unwrap();
+    node.agents
+        .deactivate(&caller(&world.another_agent(Role::Owner, |_| {}).await), gone.id)
+        .await
+        .unwrap();
     let attempts = [
         (agent.email.as_str(), "wrong password"),
         ("nobody@example.com", PASSWORD),
@@ -95,7 +98,10 @@ async fn a_refresh_token_is_good_once_and_its_second_use_ends_the_login() {
     let third = other.auth.refresh(&second.refresh).await.unwrap();
     assert!(node.staff(&third.access).await.is_some());
     assert!(matches!(other.auth.refresh(&first.refresh).await, Err(AuthError::InvalidToken)));
-    assert!(matches!(node.auth.refresh(&third.refresh).await, Err(AuthError::InvalidToken)), "the newest one is void, too");
+    assert!(
+        matches!(node.auth.refresh(&third.refresh).await, Err(AuthError::InvalidToken)),
+        "the newest one is void, too"
+    );
     assert!(other.staff(&third.access).await.is_none(), "at once where it was noticed");
     world.clock.advance(BELIEVED_FOR);
     assert!(node.staff(&third.access).await.is_none(), "and within five seconds elsewhere");
@@ -141,11 +147,17 @@ async fn a_password_change_ends_all_other_logins() {
     let (own, foreign) = (logged_in(&node, &agent).await, logged_in(&node, &agent).await);
     let login = node.staff(&own.access).await.unwrap().login_id;
     assert!(other.staff(&foreign.access).await.is_some());
-    let wrong = node.auth.change_password(agent.workspace_id, agent.id, login, Password::attempt("wrong"), password("a new password")).await;
+    let wrong = node
+        .auth
+        .change_password(agent.workspace_id, agent.id, login, Password::attempt("wrong"), password("a new password"))
+        .await;
     assert!(matches!(wrong, Err(AuthError::WrongPassword)));
     assert!(node.staff(&foreign.access).await.is_some());
 
-    node.auth.change_password(agent.workspace_id, agent.id, login, password(PASSWORD), password("a new password")).await.unwrap();
+    node.auth
+        .change_password(agent.workspace_id, agent.id, login, password(PASSWORD), password("a new password"))
+        .await
+        .unwrap();
     assert!(node.staff(&own.access).await.is_some(), "the login that changed it goes on");
     assert!(node.staff(&foreign.access).await.is_none());
     assert!(matches!(node.auth.refresh(&foreign.refresh).await, Err(AuthError::InvalidToken)));
@@ -154,7 +166,10 @@ async fn a_password_change_ends_all_other_logins() {
     assert!(other.staff(&own.access).await.is_some());
     let next = other.auth.refresh(&own.refresh).await.unwrap();
     assert!(other.staff(&next.access).await.is_some());
-    assert!(matches!(node.auth.login(agent.email.as_str(), password(PASSWORD)).await, Err(AuthError::WrongCredentials)));
+    assert!(matches!(
+        node.auth.login(agent.email.as_str(), password(PASSWORD)).await,
+        Err(AuthError::WrongCredentials)
+    ));
     node.auth.login(agent.email.as_str(), password("a new password")).await.unwrap();
 }
 
@@ -163,7 +178,10 @@ async fn who_has_no_password_changes_none() {
     let world = World::new().await;
     let node = world.node();
     let agent = &world.fixture.agent;
-    let refused = node.auth.change_password(agent.workspace_id, agent.id, None, Password::attempt(""), password("a new password")).await;
+    let refused = node
+        .auth
+        .change_password(agent.workspace_id, agent.id, None, Password::attempt(""), password("a new password"))
+        .await;
     assert!(matches!(refused, Err(AuthError::NoPassword)));
 }
 
@@ -188,13 +206,20 @@ async fn a_deactivated_agent_is_out_at_once_here_and_soon_elsewhere() {
     node.agents.deactivate(&owner, agent.id).await.unwrap();
     world.clock.advance(Duration::from_millis(1));
     for token in [&tokens.access, &host_token] {
-        assert!(matches!(node.directory.authenticate(token).await, Err(AuthenticationError::Invalid)), "nor is it a customer");
+        assert!(
+            matches!(node.directory.authenticate(token).await, Err(AuthenticationError::Invalid)),
+            "nor is it a customer"
+        );
         assert!(other.staff(token).await.is_some());
     }
     for caller in [&own, &by_host] {
         assert!(matches!(node.directory.renew(caller).await, Err(AuthenticationError::Invalid)));
     }
-    let holder = TicketHolder::HostAgent { agent_id: agent.id, auth_version: by_host.auth_version, expires_at: by_host.expires_at.unwrap() };
+    let holder = TicketHolder::HostAgent {
+        agent_id: agent.id,
+        auth_version: by_host.auth_version,
+        expires_at: by_host.expires_at.unwrap(),
+    };
     assert!(matches!(node.directory.of_ticket(&holder).await, Err(AuthenticationError::Invalid)));
     assert!(matches!(node.auth.refresh(&tokens.refresh).await, Err(AuthError::InvalidToken)));
     world.clock.advance(BELIEVED_FOR);
@@ -211,7 +236,17 @@ async fn another_role_is_in_force_in_the_next_request() {
     let agent = world.agent_with_password(Role::Admin).await;
     let tokens = logged_in(&node, &agent).await;
     let before = node.staff(&tokens.access).await.unwrap();
-    node.agents.edit(&owner, agent.id, EditAgent { role: Some(Role::Agent), ..EditAgent::default() }).await.unwrap();
+    node.agents
+        .edit(
+            &owner,
+            agent.id,
+            EditAgent {
+                role: Some(Role::Agent),
+                ..EditAgent::default()
+            },
+        )
+        .await
+        .unwrap();
     assert_eq!(node.staff(&tokens.access).await.unwrap().role, Role::Agent);
     assert_eq!(node.directory.renew(&before).await.unwrap().role, Role::Agent);
 }
@@ -223,7 +258,10 @@ async fn a_machine_is_in_until_its_key_is_revoked() {
     let workspace = world.fixture.workspace.id;
     let (key, secret) = node.agents.create_api_key(workspace, name("Importer"), ApiScope::Read).await.unwrap();
     let machine = node.staff(&secret).await.unwrap();
-    assert_eq!((machine.role, machine.machine, machine.may_write(), machine.workspace_id), (Role::Agent, Some(ApiScope::Read), false, workspace));
+    assert_eq!(
+        (machine.role, machine.machine, machine.may_write(), machine.workspace_id),
+        (Role::Agent, Some(ApiScope::Read), false, workspace)
+    );
     assert!(other.staff(&secret).await.is_some());
     assert!(node.staff(&format!("{secret}0")).await.is_none());
     let foreign = node.agents.revoke_api_key(parlor_domain::id::WorkspaceId(key.id.0), key.id).await;
@@ -241,14 +279,26 @@ async fn a_machine_is_in_until_its_key_is_revoked() {
 async fn a_host_sites_token_makes_staff_of_nobody_but_the_agent_it_names() {
     let world = World::new().await;
     let node = world.node();
-    world.another_agent(Role::Agent, |agent| agent.external_id = Some(Line::parse("emp-1").unwrap())).await;
+    world
+        .another_agent(Role::Agent, |agent| agent.external_id = Some(Line::parse("emp-1").unwrap()))
+        .await;
     for role in ["owner", "admin", "agent", "customer"] {
-        let claims = parlor_domain::security::HostClaims { role: Some(role.to_owned()), ..claims("customer-1") };
+        let claims = parlor_domain::security::HostClaims {
+            role: Some(role.to_owned()),
+            ..claims("customer-1")
+        };
         let known = node.directory.authenticate(&PlainHostTokens::token(&claims)).await.unwrap();
         assert!(matches!(known, Bearer::Customer(known) if known.subject == "customer-1"));
     }
-    let named = parlor_domain::security::HostClaims { role: Some("customer".to_owned()), ..claims("emp-1") };
-    assert_eq!(node.staff(&PlainHostTokens::token(&named)).await.unwrap().role, Role::Agent, "whatever else it says");
+    let named = parlor_domain::security::HostClaims {
+        role: Some("customer".to_owned()),
+        ..claims("emp-1")
+    };
+    assert_eq!(
+        node.staff(&PlainHostTokens::token(&named)).await.unwrap().role,
+        Role::Agent,
+        "whatever else it says"
+    );
 }
 
 #[tokio::test]
@@ -258,7 +308,10 @@ async fn a_subject_that_cannot_be_kept_as_it_is_is_refused() {
     let longest = "x".repeat(500);
     for subject in [&"x".repeat(501), "", "  ", " emp-1", "emp-1 ", "a\0b"] {
         let token = PlainHostTokens::token(&claims(subject));
-        assert!(matches!(node.directory.authenticate(&token).await, Err(AuthenticationError::Invalid)), "{subject:?}");
+        assert!(
+            matches!(node.directory.authenticate(&token).await, Err(AuthenticationError::Invalid)),
+            "{subject:?}"
+        );
         assert!(matches!(node.directory.host_claims(&token), Err(AuthenticationError::Invalid)), "{subject:?}");
     }
     assert!(node.directory.host_claims(&PlainHostTokens::token(&claims(&longest))).is_ok());
@@ -278,7 +331,10 @@ async fn an_invitation_sets_a_password_once() {
     let refused = node.auth.set_up(&link, email("other@example.com"), name("Eve"), password(PASSWORD)).await;
     assert!(matches!(refused, Err(SetupError::OtherEmail)));
     let tokens = node.auth.set_up(&link, agent.email.clone(), name("Ada L."), password(PASSWORD)).await.unwrap();
-    assert_eq!((tokens.agent.id, tokens.agent.role, tokens.agent.name.as_str()), (agent.id, Role::Agent, "Ada L."));
+    assert_eq!(
+        (tokens.agent.id, tokens.agent.role, tokens.agent.name.as_str()),
+        (agent.id, Role::Agent, "Ada L.")
+    );
     assert!(node.staff(&tokens.access).await.is_some());
     let again = node.auth.set_up(&link, agent.email.clone(), name("Eve"), password("another password")).await;
     assert!(matches!(again, Err(SetupError::InvalidLink)));
@@ -310,7 +366,10 @@ async fn a_link_runs_out_and_a_new_password_ends_old_logins() {
     let refused = node.auth.set_up(&late, agent.email.clone(), name("Ada"), password(PASSWORD)).await;
     assert!(matches!(refused, Err(SetupError::InvalidLink)));
     let link = node.auth.invite(&agent).await.unwrap();
-    node.auth.set_up(&link, agent.email.clone(), name("Ada"), password("a new password")).await.unwrap();
+    node.auth
+        .set_up(&link, agent.email.clone(), name("Ada"), password("a new password"))
+        .await
+        .unwrap();
     assert!(matches!(node.auth.refresh(&tokens.refresh).await, Err(AuthError::InvalidToken)));
 }
 
@@ -328,7 +387,11 @@ async fn a_deactivated_agents_link_lets_nobody_in() {
 
 #[tokio::test]
 async fn the_first_owner_comes_by_a_link_while_there_is_no_agent() {
-    let world = World { store: parlor_testkit::MemoryStore::new(), clock: std::sync::Arc::default(), fixture: parlor_testkit::Fixture::new() };
+    let world = World {
+        store: parlor_testkit::MemoryStore::new(),
+        clock: std::sync::Arc::default(),
+        fixture: parlor_testkit::Fixture::new(),
+    };
     let work = world.store.begin().await.unwrap();
     work.workspaces().insert(&world.fixture.workspace).await.unwrap();
     work.commit().await.unwrap();
@@ -342,12 +405,19 @@ async fn the_first_owner_comes_by_a_link_while_there_is_no_agent() {
     let tokens = node.auth.set_up(&link, owner.clone(), name("Olga"), password(PASSWORD)).await.unwrap();
     assert_eq!((tokens.agent.role, tokens.agent.workspace_id), (Role::Owner, workspace));
     assert!(node.auth.first_owner_link(workspace).await.unwrap().is_none());
-    assert!(matches!(node.auth.set_up(&link, email("eve@example.com"), name("Eve"), password(PASSWORD)).await, Err(SetupError::InvalidLink)));
+    assert!(matches!(
+        node.auth.set_up(&link, email("eve@example.com"), name("Eve"), password(PASSWORD)).await,
+        Err(SetupError::InvalidLink)
+    ));
 }
 
 #[tokio::test]
 async fn the_first_owner_link_is_void_once_the_shell_made_an_agent() {
-    let world = World { store: parlor_testkit::MemoryStore::new(), clock: std::sync::Arc::default(), fixture: parlor_testkit::Fixture::new() };
+    let world = World {
+        store: parlor_testkit::MemoryStore::new(),
+        clock: std::sync::Arc::default(),
+        fixture: parlor_testkit::Fixture::new(),
+    };
     let node = world.node();
     let link = node.auth.first_owner_link(world.fixture.workspace.id).await.unwrap().unwrap();
     world.fixture.store(&world.store).await.unwrap();

@@ -1,9 +1,7 @@
 use crate::support::{Node, World, as_agent, send};
 use futures_util::future::join_all;
 use parlor_domain::channel::{Channel, IdentityRule};
-use parlor_domain::conversation::{
-    Action, BeginConversation, BeginError, Begun, CommandError, ConversationKind, HandledBy, Handler, Starter, Status,
-};
+use parlor_domain::conversation::{Action, BeginConversation, BeginError, Begun, CommandError, ConversationKind, HandledBy, Handler, Starter, Status};
 use parlor_domain::creation::{CreationKey, REMEMBERED_FOR};
 use parlor_domain::event::ConversationChange;
 use parlor_domain::page::Limit;
@@ -21,21 +19,38 @@ fn key(kind: &str, key: &str, content: &str) -> Option<CreationKey> {
 
 fn room(starter: Starter, text: Option<&str>) -> BeginConversation {
     let message = text.map(|text| (MessageText::parse(text).unwrap(), Some(ClientId::parse("first").unwrap())));
-    BeginConversation { starter, kind: ConversationKind::Room, subject: None, metadata: None, message }
+    BeginConversation {
+        starter,
+        kind: ConversationKind::Room,
+        subject: None,
+        metadata: None,
+        message,
+    }
 }
 
 fn stranger(name: &str) -> Starter {
-    Starter::New(NewVisitor { name: Some(Name::parse(name).unwrap()), ..NewVisitor::default() })
+    Starter::New(NewVisitor {
+        name: Some(Name::parse(name).unwrap()),
+        ..NewVisitor::default()
+    })
 }
 
 const NEW: NewSession = NewSession { room: None, metadata: None };
 
 fn required(channel: &Channel) -> Channel {
-    Channel { identity: IdentityRule::Required, ..channel.clone() }
+    Channel {
+        identity: IdentityRule::Required,
+        ..channel.clone()
+    }
 }
 
 async fn visitors(world: &World, node: &Node) -> usize {
-    node.visitors.list(world.fixture.workspace.id, &VisitorFilter::default(), None, Limit::MAX).await.unwrap().items.len()
+    node.visitors
+        .list(world.fixture.workspace.id, &VisitorFilter::default(), None, Limit::MAX)
+        .await
+        .unwrap()
+        .items
+        .len()
 }
 
 // Visitors
@@ -50,9 +65,16 @@ async fn the_same_request_gives_the_same_visitor_and_the_same_key() {
     let (again, again_key) = other.visitors.create(channel, NewVisitor::default(), key("visitor", "k", "{}")).await.unwrap();
     assert_eq!((again.id, again_key.expose()), (visitor.id, visitor_key.expose()));
     assert_eq!(node.visitors.authenticate(again_key).await.unwrap().id, visitor.id);
-    let refused = node.visitors.create(channel, NewVisitor::default(), key("visitor", "k", "{\"name\":\"x\"}")).await;
+    let refused = node
+        .visitors
+        .create(channel, NewVisitor::default(), key("visitor", "k", "{\"name\":\"x\"}"))
+        .await;
     assert!(matches!(refused, Err(VisitorError::KeyReused)));
-    let (elsewhere, _) = node.visitors.create(channel, NewVisitor::default(), Some(CreationKey::new("visitor", "203.0.113.9", "k", b"{}"))).await.unwrap();
+    let (elsewhere, _) = node
+        .visitors
+        .create(channel, NewVisitor::default(), Some(CreationKey::new("visitor", "203.0.113.9", "k", b"{}")))
+        .await
+        .unwrap();
     assert_ne!(elsewhere.id, visitor.id, "another caller's key is another key");
     assert_eq!(visitors(&world, &node).await, before + 2);
 }
@@ -67,9 +89,17 @@ async fn after_a_day_a_key_is_new_again_swept_or_not() {
     let (still, _) = node.visitors.create(channel, NewVisitor::default(), key("visitor", "k", "{}")).await.unwrap();
     assert_eq!(still.id, visitor.id);
     world.clock.advance(Duration::from_millis(1));
-    let (new, new_key) = node.visitors.create(channel, NewVisitor::default(), key("visitor", "k", "other")).await.unwrap();
+    let (new, new_key) = node
+        .visitors
+        .create(channel, NewVisitor::default(), key("visitor", "k", "other"))
+        .await
+        .unwrap();
     assert_ne!(new.id, visitor.id);
-    let (again, again_key) = node.visitors.create(channel, NewVisitor::default(), key("visitor", "k", "other")).await.unwrap();
+    let (again, again_key) = node
+        .visitors
+        .create(channel, NewVisitor::default(), key("visitor", "k", "other"))
+        .await
+        .unwrap();
     assert_eq!((again.id, again_key.expose()), (new.id, new_key.expose()), "and remembered from then on");
 }
 
@@ -79,10 +109,18 @@ async fn many_equal_requests_at_once_make_one_visitor() {
     let (a, b) = (world.node(), world.node());
     let before = visitors(&world, &a).await;
     let asking = (0..16).map(|number| {
-        let (service, channel) = (Arc::clone(if number % 2 == 0 { &a.visitors } else { &b.visitors }), world.fixture.channel.clone());
+        let (service, channel) = (
+            Arc::clone(if number % 2 == 0 { &a.visitors } else { &b.visitors }),
+            world.fixture.channel.clone(),
+        );
         tokio::spawn(async move { service.create(&channel, NewVisitor::default(), key("visitor", "k", "{}")).await.unwrap() })
     });
-    let made: BTreeSet<_> = join_all(asking).await.into_iter().map(Result::unwrap).map(|(visitor, key)| (visitor.id, key.expose())).collect();
+    let made: BTreeSet<_> = join_all(asking)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .map(|(visitor, key)| (visitor.id, key.expose()))
+        .collect();
     assert_eq!((made.len(), visitors(&world, &a).await), (1, before + 1));
 }
 
@@ -94,11 +132,17 @@ async fn a_session_comes_with_a_new_conversation_or_goes_on_in_an_own_one() {
     let node = world.node();
     let (visitor, channel) = (&world.fixture.visitor, &world.fixture.channel);
     let (first, conversation) = node.sessions.create(visitor, channel, NEW, None).await.unwrap();
-    assert_eq!((conversation.kind, conversation.visitor_id, conversation.last_seq), (ConversationKind::Chat, visitor.id, 0));
+    assert_eq!(
+        (conversation.kind, conversation.visitor_id, conversation.last_seq),
+        (ConversationKind::Chat, visitor.id, 0)
+    );
     assert_eq!((conversation.status, conversation.handler), (Status::Open, Handler::Queue));
     assert_eq!(world.row(conversation.id).await, conversation);
     assert!(node.bus.events().is_empty(), "a conversation without a message is no event");
-    let go_on = |room| NewSession { room: Some(room), metadata: None };
+    let go_on = |room| NewSession {
+        room: Some(room),
+        metadata: None,
+    };
     let (second, same) = node.sessions.create(visitor, channel, go_on(conversation.room_key), None).await.unwrap();
     assert_eq!((same.id, second.conversation_id), (conversation.id, conversation.id));
     assert_ne!(first.id, second.id);
@@ -109,7 +153,10 @@ async fn a_session_comes_with_a_new_conversation_or_goes_on_in_an_own_one() {
     assert!(matches!(node.sessions.of_visitor(&other, first.id).await, Err(SessionError::VisitorMismatch)));
     let unknown = parlor_domain::id::SessionId(conversation.id.0);
     assert!(matches!(node.sessions.of_visitor(visitor, unknown).await, Err(SessionError::NotFound)));
-    assert!(matches!(node.sessions.of_workspace(a_workspace().id, first.id).await, Err(SessionError::NotFound)));
+    assert!(matches!(
+        node.sessions.of_workspace(a_workspace().id, first.id).await,
+        Err(SessionError::NotFound)
+    ));
 
     let listed = node.sessions.list(visitor.workspace_id, visitor.id, None, Limit::MAX).await.unwrap().items;
     assert_eq!(listed.len(), 2);
@@ -129,8 +176,14 @@ async fn a_deleted_conversation_takes_its_sessions_with_it() {
     let admin = world.another_agent(parlor_domain::agent::Role::Admin, |_| {}).await;
     node.conversations.delete(as_agent(&admin), conversation.id).await.unwrap();
     assert!(matches!(node.sessions.of_visitor(visitor, session.id).await, Err(SessionError::NotFound)));
-    let go_on = NewSession { room: Some(conversation.room_key), metadata: None };
-    assert!(matches!(node.sessions.create(visitor, channel, go_on, None).await, Err(SessionError::ConversationNotFound)));
+    let go_on = NewSession {
+        room: Some(conversation.room_key),
+        metadata: None,
+    };
+    assert!(matches!(
+        node.sessions.create(visitor, channel, go_on, None).await,
+        Err(SessionError::ConversationNotFound)
+    ));
     assert!(node.reader.by_room_key(conversation.room_key).await.is_err());
 }
 
@@ -139,14 +192,31 @@ async fn many_equal_requests_at_once_make_one_session_and_one_conversation() {
     let world = World::new().await;
     let (a, b) = (world.node(), world.node());
     let (visitor, channel) = (&world.fixture.visitor, &world.fixture.channel);
-    let before = a.reader.list_of_visitor(visitor.workspace_id, visitor.id, None, Limit::MAX).await.unwrap().items.len();
+    let before = a
+        .reader
+        .list_of_visitor(visitor.workspace_id, visitor.id, None, Limit::MAX)
+        .await
+        .unwrap()
+        .items
+        .len();
     let asking = (0..16).map(|number| {
         let node = if number % 2 == 0 { &a } else { &b };
         node.sessions.create(visitor, channel, NEW, key("session", "k", "{}"))
     });
-    let made: BTreeSet<_> = join_all(asking).await.into_iter().map(Result::unwrap).map(|(session, conversation)| (session.id, conversation.id)).collect();
+    let made: BTreeSet<_> = join_all(asking)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .map(|(session, conversation)| (session.id, conversation.id))
+        .collect();
     assert_eq!(made.len(), 1);
-    let after = a.reader.list_of_visitor(visitor.workspace_id, visitor.id, None, Limit::MAX).await.unwrap().items.len();
+    let after = a
+        .reader
+        .list_of_visitor(visitor.workspace_id, visitor.id, None, Limit::MAX)
+        .await
+        .unwrap()
+        .items
+        .len();
     assert_eq!(after, before + 1);
     let refused = a.sessions.create(visitor, channel, NEW, key("session", "k", "other")).await;
     assert!(matches!(refused, Err(SessionError::KeyReused)));
@@ -158,20 +228,33 @@ async fn many_equal_requests_at_once_make_one_session_and_one_conversation() {
 async fn visitor_room_and_first_message_begin_together_and_are_told_once() {
     let world = World::new().await;
     let node = world.node();
-    let begun = node.conversations.begin(&world.fixture.channel, room(stranger("Nadia"), Some("hi")), None).await.unwrap();
+    let begun = node
+        .conversations
+        .begin(&world.fixture.channel, room(stranger("Nadia"), Some("hi")), None)
+        .await
+        .unwrap();
     let key = begun.key.expect("a new visitor's key");
     assert_eq!(node.visitors.authenticate(key).await.unwrap().id, begun.visitor.id);
     let row = world.row(begun.conversation.id).await;
     assert_eq!(row, *begun.conversation);
-    assert_eq!((row.last_seq, row.rev, row.staff_rev, row.inbound_count, row.customer_name.as_deref()), (1, 1, 1, 1, Some("Nadia")));
-    assert_eq!((row.handler.for_visitor(), row.unread_by_team(), row.unread_by_visitor()), (HandledBy::Human, 1, 0));
+    assert_eq!(
+        (row.last_seq, row.rev, row.staff_rev, row.inbound_count, row.customer_name.as_deref()),
+        (1, 1, 1, 1, Some("Nadia"))
+    );
+    assert_eq!(
+        (row.handler.for_visitor(), row.unread_by_team(), row.unread_by_visitor()),
+        (HandledBy::Human, 1, 0)
+    );
     let events = node.bus.conversation_events();
     assert_eq!(events.len(), 1);
     assert!(matches!(&events[0].change, ConversationChange::NewMessage(message) if message.text == "hi" && message.seq == 1));
 
     // The first message is like any other: the writer goes on from it and knows its client id.
     let actor = crate::support::as_visitor(&begun.visitor);
-    let repeat = node.run(begun.conversation.id, actor.clone(), crate::support::send_as("first", "hi")).await.unwrap();
+    let repeat = node
+        .run(begun.conversation.id, actor.clone(), crate::support::send_as("first", "hi"))
+        .await
+        .unwrap();
     assert!(matches!(repeat.outcome, parlor_domain::conversation::Outcome::Repeated(_)));
     assert_eq!(node.say(begun.conversation.id, actor, "more").await.unwrap().seq, 2);
 }
@@ -180,7 +263,11 @@ async fn visitor_room_and_first_message_begin_together_and_are_told_once() {
 async fn a_room_without_a_message_is_told_to_nobody() {
     let world = World::new().await;
     let node = world.node();
-    let begun = node.conversations.begin(&world.fixture.channel, room(stranger("Nadia"), None), None).await.unwrap();
+    let begun = node
+        .conversations
+        .begin(&world.fixture.channel, room(stranger("Nadia"), None), None)
+        .await
+        .unwrap();
     assert!(node.bus.events().is_empty());
     assert_eq!(begun.conversation.last_seq, 0);
 }
@@ -190,10 +277,20 @@ async fn a_known_visitor_begins_under_its_own_name() {
     let world = World::new().await;
     let node = world.node();
     let visitor = Arc::new(world.fixture.visitor.clone());
-    let edit = EditVisitor { name: Some(Some(Name::parse("Nadia").unwrap())), ..EditVisitor::default() };
-    let begun = node.conversations.begin(&world.fixture.channel, room(Starter::Known(visitor, edit), Some("hi")), None).await.unwrap();
+    let edit = EditVisitor {
+        name: Some(Some(Name::parse("Nadia").unwrap())),
+        ..EditVisitor::default()
+    };
+    let begun = node
+        .conversations
+        .begin(&world.fixture.channel, room(Starter::Known(visitor, edit), Some("hi")), None)
+        .await
+        .unwrap();
     assert!(begun.key.is_none());
-    assert_eq!((begun.visitor.id, begun.conversation.customer_name.as_deref()), (world.fixture.visitor.id, Some("Nadia")));
+    assert_eq!(
+        (begun.visitor.id, begun.conversation.customer_name.as_deref()),
+        (world.fixture.visitor.id, Some("Nadia"))
+    );
     assert_eq!(world.messages(begun.conversation.id).await[0].sender.name.as_deref(), Some("Nadia"));
 }
 
@@ -203,7 +300,10 @@ async fn nobody_begins_through_another_workspaces_channel() {
     let node = world.node();
     let foreign = a_channel(&a_workspace());
     let visitor = Arc::new(world.fixture.visitor.clone());
-    let refused = node.conversations.begin(&foreign, room(Starter::Known(visitor, EditVisitor::default()), None), None).await;
+    let refused = node
+        .conversations
+        .begin(&foreign, room(Starter::Known(visitor, EditVisitor::default()), None), None)
+        .await;
     assert!(matches!(refused, Err(BeginError::Visitor(VisitorError::NotFound))));
 }
 
@@ -237,8 +337,16 @@ async fn many_equal_beginnings_at_once_make_one_room() {
     let (a, b) = (world.node(), world.node());
     let before = visitors(&world, &a).await;
     let asking = (0..16).map(|number| {
-        let (service, channel) = (Arc::clone(if number % 2 == 0 { &a.conversations } else { &b.conversations }), world.fixture.channel.clone());
-        tokio::spawn(async move { service.begin(&channel, room(stranger("Nadia"), Some("hi")), key("room", "k", "{}")).await.unwrap() })
+        let (service, channel) = (
+            Arc::clone(if number % 2 == 0 { &a.conversations } else { &b.conversations }),
+            world.fixture.channel.clone(),
+        );
+        tokio::spawn(async move {
+            service
+                .begin(&channel, room(stranger("Nadia"), Some("hi")), key("room", "k", "{}"))
+                .await
+                .unwrap()
+        })
     });
     let begun: Vec<Begun> = join_all(asking).await.into_iter().map(Result::unwrap).collect();
     assert!(begun.iter().all(|other| same(other, &begun[0])));
@@ -253,7 +361,10 @@ async fn where_identity_is_required_only_a_verified_visitor_begins() {
     let node = world.node();
     let channel = required(&world.fixture.channel);
     let anonymous = Arc::new(world.fixture.visitor.clone());
-    let rename = EditVisitor { name: Some(Some(Name::parse("Mallory").unwrap())), ..EditVisitor::default() };
+    let rename = EditVisitor {
+        name: Some(Some(Name::parse("Mallory").unwrap())),
+        ..EditVisitor::default()
+    };
     let before = visitors(&world, &node).await;
     for starter in [stranger("Mallory"), Starter::Known(Arc::clone(&anonymous), rename)] {
         let refused = node.conversations.begin(&channel, room(starter, Some("hi")), key("room", "k", "{}")).await;
@@ -268,7 +379,10 @@ async fn where_identity_is_required_only_a_verified_visitor_begins() {
     let verified = node.visitors.identify(&anonymous, &crate::support::claims("customer-1")).await.unwrap().visitor;
     node.sessions.create(&verified, &channel, NEW, None).await.unwrap();
     let starter = Starter::Known(Arc::new(verified), EditVisitor::default());
-    node.conversations.begin(&channel, room(starter, Some("hi")), key("room", "k", "{}")).await.unwrap();
+    node.conversations
+        .begin(&channel, room(starter, Some("hi")), key("room", "k", "{}"))
+        .await
+        .unwrap();
 }
 
 // Sleeping

@@ -2,16 +2,14 @@ use crate::support::{Node, World, new_message};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use parlor_domain::agent::Role;
-use parlor_domain::conversation::{
-    Action, Actor, Audience, Catchup, Conversation, ConversationReader, MAX_CATCHUP, NewMessage, ReadError, Status, Viewer,
-};
+use parlor_domain::conversation::{Action, Actor, Audience, Catchup, Conversation, ConversationReader, MAX_CATCHUP, NewMessage, ReadError, Status, Viewer};
 use parlor_domain::id::{MessageId, WorkspaceId};
 use parlor_domain::message::Message;
 use parlor_domain::page::Limit;
 use parlor_domain::store::{Repositories, RepositoryError, Store, UnitOfWork};
 use parlor_domain::text::{Label, MessageText};
-use parlor_testkit::build::an_id;
 use parlor_testkit::MemoryStore;
+use parlor_testkit::build::an_id;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +25,16 @@ struct Shown {
 fn state_of(audience: Audience, conversation: &Conversation) -> String {
     match audience {
         Audience::Public => format!("{:?}", conversation.visitor_view()),
-        Audience::Staff => format!("{:?}", (conversation.status, conversation.handler, &conversation.labels, &conversation.flag, &conversation.customer_name)),
+        Audience::Staff => format!(
+            "{:?}",
+            (
+                conversation.status,
+                conversation.handler,
+                &conversation.labels,
+                &conversation.flag,
+                &conversation.customer_name
+            )
+        ),
     }
 }
 
@@ -44,7 +51,13 @@ async fn shown(world: &World, audience: Audience) -> (i64, Shown) {
     assert!(messages.len() < Limit::MAX.get());
     messages.retain(|message| audience == Audience::Staff || !message.private);
     let messages = messages.into_iter().map(|message| (message.id, message)).collect();
-    (conversation.head_rev(audience), Shown { state: state_of(audience, &conversation), messages })
+    (
+        conversation.head_rev(audience),
+        Shown {
+            state: state_of(audience, &conversation),
+            messages,
+        },
+    )
 }
 
 impl Shown {
@@ -111,12 +124,21 @@ async fn walk(world: &World, node: &Node, admin: &Actor, step: &Step, number: us
     let (actor, action) = match step {
         Step::Visitor => (world.visitor(), Action::Send(new_message("from the visitor"))),
         Step::Agent => (world.agent(), Action::Send(new_message("from the agent"))),
-        Step::Note => (world.agent(), Action::Send(NewMessage { private: true, ..new_message("note") })),
+        Step::Note => (
+            world.agent(),
+            Action::Send(NewMessage {
+                private: true,
+                ..new_message("note")
+            }),
+        ),
         Step::Edit(which) => (admin.clone(), Action::Edit(message(*which).unwrap_or(MessageId(an_id())), words)),
         Step::Delete(which) => (admin.clone(), Action::Delete(message(*which).unwrap_or(MessageId(an_id())))),
         Step::React(which, visitor) => {
             let actor = if *visitor { world.visitor() } else { world.agent() };
-            (actor, Action::React(message(*which).unwrap_or(MessageId(an_id())), Some(format!("sign {}", number % 2))))
+            (
+                actor,
+                Action::React(message(*which).unwrap_or(MessageId(an_id())), Some(format!("sign {}", number % 2))),
+            )
         }
         Step::Status(status) => {
             let status = [Status::Open, Status::Pending, Status::Snoozed, Status::Resolved][usize::from(*status)];
@@ -271,7 +293,9 @@ async fn what_happens_during_a_resume_comes_live_and_leaves_no_hole() {
         let id = world.conversation();
         node.say(id, world.visitor(), "one").await.unwrap();
         if labelled {
-            node.run(id, world.agent(), Action::SetLabels(vec![Label::parse("vip").unwrap()])).await.unwrap();
+            node.run(id, world.agent(), Action::SetLabels(vec![Label::parse("vip").unwrap()]))
+                .await
+                .unwrap();
         }
         let last = node.say(id, world.agent(), "two").await.unwrap();
         let head = world.row(id).await.staff_rev;
@@ -281,11 +305,22 @@ async fn what_happens_during_a_resume_comes_live_and_leaves_no_hole() {
             Box::pin(async move {
                 let edit = Action::Edit(message, MessageText::parse("two, edited").unwrap());
                 for action in [edit, Action::Send(new_message("three"))] {
-                    writer.submit(parlor_domain::conversation::Command { conversation_id: id, actor: actor.clone(), action }).await.unwrap();
+                    writer
+                        .submit(parlor_domain::conversation::Command {
+                            conversation_id: id,
+                            actor: actor.clone(),
+                            action,
+                        })
+                        .await
+                        .unwrap();
                 }
             })
         });
-        let reader = ConversationReader::new(Arc::new(Interrupted { inner: world.store.clone(), reads: AtomicUsize::new(0), hook }));
+        let reader = ConversationReader::new(Arc::new(Interrupted {
+            inner: world.store.clone(),
+            reads: AtomicUsize::new(0),
+            hook,
+        }));
         let viewer = Viewer::Staff(world.fixture.workspace.id);
         let catchup = reader.catch_up(viewer, id, 0).await.unwrap();
         assert_eq!(world.row(id).await.staff_rev, head + 2, "it did happen");

@@ -18,9 +18,7 @@ use parlor_domain::store::{RepositoryError, Store};
 use parlor_domain::text::{ClientId, MessageText};
 use parlor_domain::visitor::{Visitor, VisitorService};
 use parlor_testkit::build::{a_visitor_key, an_agent, an_id};
-use parlor_testkit::{
-    FixedClock, Fixture, MemoryStore, PlainHostTokens, PlainPasswordHasher, PlainSecretBox, PlainTokens, RecordingEventBus,
-};
+use parlor_testkit::{FixedClock, Fixture, MemoryStore, PlainHostTokens, PlainPasswordHasher, PlainSecretBox, PlainTokens, RecordingEventBus};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -138,7 +136,10 @@ impl ConversationStore for FaultyStore {
         if take_one(&self.answers_lost) {
             return Err(RepositoryError::Unavailable("the answer was lost".to_owned()));
         }
-        Ok(stale.into_iter().map(|stale| if stale { CommitOutcome::Stale } else { outcomes.next().unwrap() }).collect())
+        Ok(stale
+            .into_iter()
+            .map(|stale| if stale { CommitOutcome::Stale } else { outcomes.next().unwrap() })
+            .collect())
     }
 }
 
@@ -153,7 +154,11 @@ impl World {
     pub async fn new() -> Self {
         let store = MemoryStore::new();
         let fixture = Fixture::stored(&store).await.unwrap();
-        Self { store, clock: Arc::new(FixedClock::default()), fixture }
+        Self {
+            store,
+            clock: Arc::new(FixedClock::default()),
+            fixture,
+        }
     }
 
     pub fn node(&self) -> Node {
@@ -195,7 +200,11 @@ impl World {
 
     /// The newest 100 messages as agents see them, in their order.
     pub async fn messages(&self, id: ConversationId) -> Vec<Message> {
-        let query = HistoryQuery { audience: parlor_domain::conversation::Audience::Staff, window: HistoryWindow::Newest, limit: Limit::MAX };
+        let query = HistoryQuery {
+            audience: parlor_domain::conversation::Audience::Staff,
+            window: HistoryWindow::Newest,
+            limit: Limit::MAX,
+        };
         self.store.read().await.unwrap().messages().history(id, query).await.unwrap().messages
     }
 
@@ -220,7 +229,8 @@ impl World {
 
     /// Stores another agent with [`PASSWORD`].
     pub async fn agent_with_password(&self, role: Role) -> Agent {
-        self.another_agent(role, |agent| agent.password = Some(PlainPasswordHasher::hash_of(PASSWORD))).await
+        self.another_agent(role, |agent| agent.password = Some(PlainPasswordHasher::hash_of(PASSWORD)))
+            .await
     }
 
     pub async fn another_visitor(&self) -> Visitor {
@@ -251,11 +261,21 @@ pub fn password(plain: &str) -> Password {
 }
 
 pub fn as_visitor(visitor: &Visitor) -> Actor {
-    Actor::Visitor(VisitorActor { workspace_id: visitor.workspace_id, id: visitor.id, name: None })
+    Actor::Visitor(VisitorActor {
+        workspace_id: visitor.workspace_id,
+        id: visitor.id,
+        name: None,
+    })
 }
 
 pub fn as_agent(agent: &Agent) -> AgentActor {
-    AgentActor { workspace_id: agent.workspace_id, id: agent.id, name: agent.name.as_str().to_owned(), role: agent.role, machine: false }
+    AgentActor {
+        workspace_id: agent.workspace_id,
+        id: agent.id,
+        name: agent.name.as_str().to_owned(),
+        role: agent.role,
+        machine: false,
+    }
 }
 
 /// The agent as an authenticated caller.
@@ -289,7 +309,13 @@ pub struct Node {
 
 impl Node {
     pub async fn run(&self, conversation_id: ConversationId, actor: Actor, action: Action) -> Result<Done, CommandError> {
-        self.writer.submit(Command { conversation_id, actor, action }).await
+        self.writer
+            .submit(Command {
+                conversation_id,
+                actor,
+                action,
+            })
+            .await
     }
 
     pub async fn say(&self, conversation: ConversationId, actor: Actor, text: &str) -> Result<Arc<Message>, CommandError> {
@@ -299,7 +325,15 @@ impl Node {
     /// Runs it beside this task.
     pub fn spawn(&self, conversation_id: ConversationId, actor: Actor, action: Action) -> tokio::task::JoinHandle<Result<Done, CommandError>> {
         let writer = Arc::clone(&self.writer);
-        tokio::spawn(async move { writer.submit(Command { conversation_id, actor, action }).await })
+        tokio::spawn(async move {
+            writer
+                .submit(Command {
+                    conversation_id,
+                    actor,
+                    action,
+                })
+                .await
+        })
     }
 
     /// Who a token belongs to, if it is somebody on our side.
@@ -312,7 +346,14 @@ impl Node {
 }
 
 pub fn new_message(text: &str) -> NewMessage {
-    NewMessage { id: MessageId(an_id()), text: MessageText::parse(text).unwrap(), private: false, reply_to: None, client_id: None, sent_at: None }
+    NewMessage {
+        id: MessageId(an_id()),
+        text: MessageText::parse(text).unwrap(),
+        private: false,
+        reply_to: None,
+        client_id: None,
+        sent_at: None,
+    }
 }
 
 pub fn send(text: &str) -> Action {
@@ -321,7 +362,10 @@ pub fn send(text: &str) -> Action {
 
 /// A message under a client id.
 pub fn send_as(client_id: &str, text: &str) -> Action {
-    Action::Send(NewMessage { client_id: Some(ClientId::parse(client_id).unwrap()), ..new_message(text) })
+    Action::Send(NewMessage {
+        client_id: Some(ClientId::parse(client_id).unwrap()),
+        ..new_message(text)
+    })
 }
 
 /// The message that was stored now.
@@ -341,5 +385,12 @@ pub async fn settle() {
 
 pub fn claims(subject: &str) -> HostClaims {
     let expires_at = FixedClock::START.plus(Duration::from_secs(3600));
-    HostClaims { subject: subject.to_owned(), role: None, email: None, email_verified: true, name: None, expires_at }
+    HostClaims {
+        subject: subject.to_owned(),
+        role: None,
+        email: None,
+        email_verified: true,
+        name: None,
+        expires_at,
+    }
 }

@@ -23,7 +23,10 @@ async fn a_command_is_answered_and_told_after_its_commit() {
     let message = stored(sending.await.unwrap().unwrap());
     assert_eq!(world.messages(world.conversation()).await, [(*message).clone()]);
     let event = node.bus.conversation_events().pop().expect("told before the caller is answered");
-    assert_eq!((event.rev, event.staff_rev, event.change), (Some(1), 1, ConversationChange::NewMessage(message)));
+    assert_eq!(
+        (event.rev, event.staff_rev, event.change),
+        (Some(1), 1, ConversationChange::NewMessage(message))
+    );
 }
 
 #[tokio::test]
@@ -35,7 +38,12 @@ async fn events_come_once_for_each_command_in_their_order() {
     let sent = join_all(texts.iter().map(|text| node.say(id, world.visitor(), text))).await;
     let seqs: Vec<i64> = sent.iter().map(|sent| sent.as_ref().unwrap().seq).collect();
     assert_eq!(seqs, (1..=100).collect::<Vec<_>>(), "in order of arrival");
-    let told: Vec<_> = node.bus.conversation_events().iter().map(|event| (event.rev, event.staff_rev, event.conversation.last_seq)).collect();
+    let told: Vec<_> = node
+        .bus
+        .conversation_events()
+        .iter()
+        .map(|event| (event.rev, event.staff_rev, event.conversation.last_seq))
+        .collect();
     assert_eq!(told, (1..=100).map(|number| (Some(number), number, number)).collect::<Vec<_>>());
     let kept: Vec<String> = world.messages(id).await.into_iter().map(|message| message.text).collect();
     assert_eq!(kept, texts);
@@ -62,7 +70,17 @@ async fn a_mark_is_told_as_a_signal() {
     node.say(world.conversation(), world.visitor(), "hi").await.unwrap();
     node.run(world.conversation(), world.agent(), Action::MarkRead(None)).await.unwrap();
     let signals = node.bus.signals();
-    let [Signal::Read { conversation, agent_id, up_to_seq, .. }] = signals.as_slice() else { panic!("{signals:?}") };
+    let [
+        Signal::Read {
+            conversation,
+            agent_id,
+            up_to_seq,
+            ..
+        },
+    ] = signals.as_slice()
+    else {
+        panic!("{signals:?}")
+    };
     assert_eq!((conversation.unread_by_team(), *agent_id, *up_to_seq), (0, Some(world.fixture.agent.id), 1));
     let own = node.reader.own_mark(world.conversation(), world.fixture.agent.id).await.unwrap();
     assert_eq!((own.seq, own.count), (1, 1));
@@ -102,7 +120,11 @@ async fn each_commit_raises_the_version_by_one() {
 #[tokio::test]
 async fn a_full_queue_answers_busy_at_once() {
     let world = World::new().await;
-    let node = world.node_with(WriterSettings { queue: 3, batch: 1, ..WriterSettings::default() });
+    let node = world.node_with(WriterSettings {
+        queue: 3,
+        batch: 1,
+        ..WriterSettings::default()
+    });
     node.faults.close_gate();
     let mut sending = vec![node.spawn(world.conversation(), world.visitor(), send("in work"))];
     node.faults.commit_has_begun(1).await;
@@ -160,7 +182,10 @@ async fn what_another_node_did_is_seen_before_anything_is_written() {
     a.run(id, world.agent(), Action::SetStatus(Status::Resolved, None)).await.unwrap();
     a.run(id, world.agent(), Action::TakeOver).await.unwrap();
     let done = b.run(id, world.visitor(), send("two")).await.unwrap();
-    assert_eq!((done.conversation.status, done.conversation.handler), (Status::Open, Handler::Agent(world.fixture.agent.id)));
+    assert_eq!(
+        (done.conversation.status, done.conversation.handler),
+        (Status::Open, Handler::Agent(world.fixture.agent.id))
+    );
     assert_eq!((done.conversation.last_seq, done.conversation.rev, done.conversation.staff_rev), (2, 3, 4));
 }
 
@@ -184,7 +209,10 @@ async fn a_refusal_or_no_op_on_an_old_row_is_decided_again() {
     // For b it belongs to another visitor.
     let heir = world.another_visitor().await;
     let work = world.store.begin().await.unwrap();
-    work.conversations().move_to_visitor(heir.workspace_id, world.fixture.visitor.id, heir.id, heir.created_at).await.unwrap();
+    work.conversations()
+        .move_to_visitor(heir.workspace_id, world.fixture.visitor.id, heir.id, heir.created_at)
+        .await
+        .unwrap();
     work.commit().await.unwrap();
     b.say(id, as_visitor(&heir), "mine now").await.unwrap();
     let refused = b.say(id, world.visitor(), "mine no more").await;
@@ -192,7 +220,13 @@ async fn a_refusal_or_no_op_on_an_old_row_is_decided_again() {
 
     // For b it is still there.
     let admin = world.another_agent(parlor_domain::agent::Role::Admin, |_| {}).await;
-    a.run(id, parlor_domain::conversation::Actor::Agent(crate::support::as_agent(&admin)), Action::DeleteConversation).await.unwrap();
+    a.run(
+        id,
+        parlor_domain::conversation::Actor::Agent(crate::support::as_agent(&admin)),
+        Action::DeleteConversation,
+    )
+    .await
+    .unwrap();
     let refused = b.say(id, as_visitor(&heir), "hello?").await;
     assert_eq!(refused.unwrap_err(), CommandError::ConversationNotFound);
 }
@@ -214,17 +248,26 @@ async fn an_edit_sees_the_message_as_another_node_left_it() {
 async fn a_lane_that_remembers_little_finds_everything_all_the_same() {
     for remembered in [0, 1, 2, 3, 7] {
         let world = World::new().await;
-        let node = world.node_with(WriterSettings { remembered, ..WriterSettings::default() });
+        let node = world.node_with(WriterSettings {
+            remembered,
+            ..WriterSettings::default()
+        });
         let mut ids = vec![world.conversation()];
         for _ in 0..19 {
             ids.push(world.another_conversation().await);
         }
         for round in 0..3 {
             let sent = join_all(ids.iter().map(|id| node.say(*id, world.visitor(), "hi"))).await;
-            assert!(sent.iter().all(|sent| sent.as_ref().is_ok_and(|message| message.seq == round + 1)), "{remembered}");
+            assert!(
+                sent.iter().all(|sent| sent.as_ref().is_ok_and(|message| message.seq == round + 1)),
+                "{remembered}"
+            );
             // What is read anew stays known while it is decided.
             let marked = join_all(ids.iter().map(|id| node.run(*id, world.visitor(), Action::MarkRead(None)))).await;
-            assert!(marked.iter().all(|marked| marked.as_ref().is_ok_and(|done| done.outcome == Outcome::Unchanged)), "{remembered}");
+            assert!(
+                marked.iter().all(|marked| marked.as_ref().is_ok_and(|done| done.outcome == Outcome::Unchanged)),
+                "{remembered}"
+            );
         }
     }
 }
@@ -232,7 +275,10 @@ async fn a_lane_that_remembers_little_finds_everything_all_the_same() {
 #[tokio::test]
 async fn lanes_share_the_conversations_and_each_runs_once() {
     let world = World::new().await;
-    let node = world.node_with(WriterSettings { lanes: 4, ..WriterSettings::default() });
+    let node = world.node_with(WriterSettings {
+        lanes: 4,
+        ..WriterSettings::default()
+    });
     assert_eq!(node.writer.lanes(), 4);
     settle().await;
     Arc::clone(&node.writer).run_lane(0).await;
@@ -268,7 +314,9 @@ async fn of_many_at_once_on_two_nodes_one_is_stored() {
     let world = World::new().await;
     let (a, b) = (world.node(), world.node());
     let id = world.conversation();
-    let sending: Vec<_> = (0..16).map(|number| if number % 2 == 0 { &a } else { &b }.spawn(id, world.visitor(), send_as("c", "hi"))).collect();
+    let sending: Vec<_> = (0..16)
+        .map(|number| if number % 2 == 0 { &a } else { &b }.spawn(id, world.visitor(), send_as("c", "hi")))
+        .collect();
     let mut stored = 0;
     let mut named = BTreeSet::new();
     for sent in sending {
@@ -296,7 +344,13 @@ async fn a_repeat_among_new_messages_takes_no_number_from_them() {
     node.faults.close_gate();
     let mut sending = vec![node.spawn(id, world.visitor(), send("one"))];
     node.faults.commit_has_begun(2).await;
-    for action in [send_as("new", "two"), send_as("old", "old"), send_as("new", "two"), send_as("new", "other"), send("three")] {
+    for action in [
+        send_as("new", "two"),
+        send_as("old", "old"),
+        send_as("new", "two"),
+        send_as("new", "other"),
+        send("three"),
+    ] {
         sending.push(node.spawn(id, world.visitor(), action));
         settle().await;
     }
@@ -323,7 +377,11 @@ async fn a_note_and_a_message_of_one_author_share_the_client_ids() {
     let node = world.node();
     let id = world.conversation();
     node.run(id, world.agent(), send_as("c", "hi")).await.unwrap();
-    let note = NewMessage { private: true, client_id: Some(ClientId::parse("c").unwrap()), ..new_message("hi") };
+    let note = NewMessage {
+        private: true,
+        client_id: Some(ClientId::parse("c").unwrap()),
+        ..new_message("hi")
+    };
     assert_eq!(node.run(id, world.agent(), Action::Send(note)).await.unwrap_err(), CommandError::ClientIdReused);
 }
 
@@ -336,8 +394,19 @@ async fn two_nodes_at_once_leave_no_gap_and_no_double() {
         .map(|number| {
             let node = if number % 2 == 0 { &a } else { &b };
             match number % 5 {
-                0 => node.spawn(id, world.agent(), Action::Send(NewMessage { private: true, ..new_message("note") })),
-                1 => node.spawn(id, world.agent(), Action::SetStatus(if number % 3 == 0 { Status::Resolved } else { Status::Pending }, None)),
+                0 => node.spawn(
+                    id,
+                    world.agent(),
+                    Action::Send(NewMessage {
+                        private: true,
+                        ..new_message("note")
+                    }),
+                ),
+                1 => node.spawn(
+                    id,
+                    world.agent(),
+                    Action::SetStatus(if number % 3 == 0 { Status::Resolved } else { Status::Pending }, None),
+                ),
                 2 => node.spawn(id, world.agent(), send("agent")),
                 _ => node.spawn(id, world.visitor(), send("visitor")),
             }
@@ -356,7 +425,13 @@ async fn two_nodes_at_once_leave_no_gap_and_no_double() {
     assert_eq!(public, (1..=row.rev).collect::<Vec<_>>());
     let places: Vec<i64> = events
         .iter()
-        .filter_map(|event| if let ConversationChange::NewMessage(message) = &event.change { (!message.private).then_some(message.seq) } else { None })
+        .filter_map(|event| {
+            if let ConversationChange::NewMessage(message) = &event.change {
+                (!message.private).then_some(message.seq)
+            } else {
+                None
+            }
+        })
         .collect();
     assert_eq!((places, row.last_seq), ((1..=120).collect::<Vec<_>>(), 120));
     assert_eq!((row.inbound_count, row.outbound_count), (80, 40));
@@ -420,7 +495,10 @@ async fn a_database_that_cannot_be_read_is_unavailable_and_comes_back() {
     let world = World::new().await;
     let node = world.node();
     node.faults.load_unavailable.store(1, Ordering::SeqCst);
-    assert_eq!(node.say(world.conversation(), world.visitor(), "hi").await.unwrap_err(), CommandError::Unavailable);
+    assert_eq!(
+        node.say(world.conversation(), world.visitor(), "hi").await.unwrap_err(),
+        CommandError::Unavailable
+    );
     node.say(world.conversation(), world.visitor(), "hi").await.unwrap();
 }
 

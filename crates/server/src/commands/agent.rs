@@ -63,7 +63,15 @@ pub enum AgentCommand {
 
 /// Does it and tells the answer.
 pub async fn run(command: AgentCommand, wired: &Wired) -> anyhow::Result<String> {
-    let AgentCommand::Create { email, role, name, username, external_id, workspace, password_stdin } = command;
+    let AgentCommand::Create {
+        email,
+        role,
+        name,
+        username,
+        external_id,
+        workspace,
+        password_stdin,
+    } = command;
     let email = Email::parse(&email).context("--email")?;
     let name = name.unwrap_or_else(|| email.as_str().split('@').next().unwrap_or_default().to_owned());
     let password = if password_stdin { Some(read_password()?) } else { None };
@@ -78,7 +86,15 @@ pub async fn run(command: AgentCommand, wired: &Wired) -> anyhow::Result<String>
     let workspace = find_workspace(wired, workspace.as_deref()).await?;
     let invite = new.password.is_none();
     let agent = wired.state.agents.create(workspace, None, new).await?;
-    let link = if invite { Some(format!("{}/setup?token={}", wired.state.settings.public_url, wired.state.auth.invite(&agent).await?)) } else { None };
+    let link = if invite {
+        Some(format!(
+            "{}/setup?token={}",
+            wired.state.settings.public_url,
+            wired.state.auth.invite(&agent).await?
+        ))
+    } else {
+        None
+    };
     let mut shown = shown(&agent);
     if let (Some(fields), Some(link)) = (shown.as_object_mut(), link) {
         fields.insert("invite_url".to_owned(), link.into());
@@ -88,7 +104,12 @@ pub async fn run(command: AgentCommand, wired: &Wired) -> anyhow::Result<String>
 
 /// An access token of an agent. Whoever can read the database may have one.
 pub async fn token(name: &str, wired: &Wired) -> anyhow::Result<String> {
-    let agent = wired.state.agents.find_by_login(name).await.with_context(|| format!("there is no agent {name}"))?;
+    let agent = wired
+        .state
+        .agents
+        .find_by_login(name)
+        .await
+        .with_context(|| format!("there is no agent {name}"))?;
     if !agent.is_active() {
         bail!("the agent {name} is deactivated");
     }
@@ -105,7 +126,10 @@ fn shown(agent: &Agent) -> serde_json::Value {
 /// One line, without its end: the way `echo` and password managers give it.
 fn read_password() -> anyhow::Result<Password> {
     let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).context("the password could not be read from standard input")?;
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .context("the password could not be read from standard input")?;
     let line = text.lines().next().unwrap_or_default();
     Password::parse(line).context("the password")
 }
@@ -117,5 +141,7 @@ pub async fn find_workspace(wired: &Wired, name: Option<&str>) -> anyhow::Result
         Some(name) => workspaces.iter().find(|workspace| workspace.name.as_str() == name),
         None => workspaces.first(),
     };
-    found.map(|workspace| workspace.id).with_context(|| format!("there is no workspace {}; see `parlor workspace list`", name.unwrap_or_default()))
+    found
+        .map(|workspace| workspace.id)
+        .with_context(|| format!("there is no workspace {}; see `parlor workspace list`", name.unwrap_or_default()))
 }

@@ -7,11 +7,11 @@ mod health;
 mod workspace;
 
 use crate::config::{Config, Settings, everywhere};
+use crate::logging;
 use crate::serve::serve;
 use crate::storage::{Storage, open_beside, open_to_serve};
 use crate::wiring::{Wired, World, wire};
 use crate::worker::Workers;
-use crate::logging;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::io::Write;

@@ -26,7 +26,9 @@ pub async fn run(command: WorkspaceCommand, wired: &Wired) -> anyhow::Result<Str
         }
         WorkspaceCommand::List => {
             let all = workspaces.list().await?;
-            all.iter().map(|workspace| json!({"id": workspace.id, "name": workspace.name, "created_at": workspace.created_at.to_rfc3339()})).collect()
+            all.iter()
+                .map(|workspace| json!({"id": workspace.id, "name": workspace.name, "created_at": workspace.created_at.to_rfc3339()}))
+                .collect()
         }
     };
     Ok(serde_json::to_string_pretty(&answer)?)

@@ -59,7 +59,12 @@ async fn documents_are_served_with_an_etag_and_the_page_works_offline() {
     let app = TestApp::start(Database::Sqlite).await;
     let first = app.get("/api/openapi.json").send().await;
     let etag = first.header("etag").to_owned();
-    let tags: Vec<_> = first.body["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap().to_owned()).collect();
+    let tags: Vec<_> = first.body["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| tag["name"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(tags[..3], ["Visitors", "Sessions", "Messages"]);
     assert_eq!(app.get("/api/openapi.json").header("if-none-match", &etag).send().await.status, 304);
     for part in ["widget", "agents", "operations"] {
@@ -69,7 +74,10 @@ async fn documents_are_served_with_an_etag_and_the_page_works_offline() {
     app.get("/api/openapi/nobody.json").send().await.problem(404, "not_found");
     assert_eq!(app.get("/api/docs").send().await.header("location"), "/api/docs/");
     let page = app.get("/api/docs/").send().await;
-    assert_eq!((page.status, page.header("content-type"), page.header("content-encoding")), (200, "text/html", "gzip"));
+    assert_eq!(
+        (page.status, page.header("content-type"), page.header("content-encoding")),
+        (200, "text/html", "gzip")
+    );
     for file in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
         assert_eq!(app.get(&format!("/api/docs/{file}")).send().await.status, 200, "{file}");
     }
@@ -80,10 +88,19 @@ async fn allowed_origins_are_echoed_and_others_are_not() {
     let app = TestApp::start(Database::Sqlite).await;
     let preflight = |origin: &'static str| {
         let call = app.call(Method::OPTIONS, "/api/chats/visitors/").header("origin", origin);
-        call.header("access-control-request-method", "POST").header("access-control-request-headers", "content-type, idempotency-key").send()
+        call.header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type, idempotency-key")
+            .send()
     };
     let local = preflight("http://localhost:3000").await;
-    assert_eq!((local.status, local.header("access-control-allow-origin"), local.header("access-control-allow-credentials")), (200, "http://localhost:3000", "true"));
+    assert_eq!(
+        (
+            local.status,
+            local.header("access-control-allow-origin"),
+            local.header("access-control-allow-credentials")
+        ),
+        (200, "http://localhost:3000", "true")
+    );
     let foreign = preflight("https://elsewhere.example.com").await;
     assert_eq!(foreign.header("access-control-allow-origin"), "");
     let plain = app.get("/health/live").header("origin", "http://127.0.0.1:5173").send().await;
@@ -91,7 +108,10 @@ async fn allowed_origins_are_echoed_and_others_are_not() {
     assert!(plain.header("access-control-expose-headers").to_lowercase().contains("retry-after"));
     let any = TestApp::start_with(Database::Sqlite, &["--limits=off", "--allowed-origins=*"]).await;
     let answer = any.get("/health/live").header("origin", "https://elsewhere.example.com").send().await;
-    assert_eq!((answer.header("access-control-allow-origin"), answer.header("access-control-allow-credentials")), ("*", ""));
+    assert_eq!(
+        (answer.header("access-control-allow-origin"), answer.header("access-control-allow-credentials")),
+        ("*", "")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

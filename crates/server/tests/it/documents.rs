@@ -9,7 +9,10 @@ fn held(path: &str, now: &str) {
         std::fs::write(&file, now).unwrap();
     }
     let stored = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(stored == now, "{path} is not what the code says; run the tests once with UPDATE=1 and look at what changed");
+    assert!(
+        stored == now,
+        "{path} is not what the code says; run the tests once with UPDATE=1 and look at what changed"
+    );
 }
 
 #[test]
@@ -27,11 +30,20 @@ fn every_operation_has_a_name_a_tag_and_words() {
         for (method, operation) in item.as_object().unwrap() {
             let name = operation["operationId"].as_str().unwrap();
             assert!(names.insert(name.to_owned()), "{name} twice");
-            assert!(operation["summary"].as_str().is_some_and(|words| !words.is_empty()), "{method} {path} has no summary");
-            assert!(operation["tags"].as_array().unwrap().iter().all(|tag| known.contains(tag)), "{method} {path} has an unknown tag");
+            assert!(
+                operation["summary"].as_str().is_some_and(|words| !words.is_empty()),
+                "{method} {path} has no summary"
+            );
+            assert!(
+                operation["tags"].as_array().unwrap().iter().all(|tag| known.contains(tag)),
+                "{method} {path} has an unknown tag"
+            );
             for (status, response) in operation["responses"].as_object().unwrap() {
                 if status.starts_with(['4', '5']) && path != "/health/ready" {
-                    assert!(response["content"]["application/problem+json"].is_object(), "{method} {path} {status} is no problem document");
+                    assert!(
+                        response["content"]["application/problem+json"].is_object(),
+                        "{method} {path} {status} is no problem document"
+                    );
                 }
             }
         }

@@ -16,7 +16,10 @@ impl Published {
         static ONE: OnceLock<Arc<Published>> = OnceLock::new();
         ONE.get_or_init(|| {
             let document = serde_json::to_value(parlor_api::app::openapi_document()).unwrap();
-            Arc::new(Self { document, validators: Mutex::default() })
+            Arc::new(Self {
+                document,
+                validators: Mutex::default(),
+            })
         })
         .clone()
     }
@@ -35,16 +38,27 @@ impl Published {
         let response = response.unwrap_or_else(|| panic!("{method} {template} answered {status}, which is not documented: {body}"));
         let kind = content_type.split(';').next().unwrap().trim();
         let Some(content) = response.get("content").and_then(Value::as_object) else {
-            assert!(body.is_null(), "{method} {template} answered {status} with a body that is not documented: {body}");
+            assert!(
+                body.is_null(),
+                "{method} {template} answered {status} with a body that is not documented: {body}"
+            );
             return;
         };
-        let media = content.get(kind).unwrap_or_else(|| panic!("{method} {template} answered {status} as {kind}, documented are {:?}", content.keys().collect::<Vec<_>>()));
+        let media = content.get(kind).unwrap_or_else(|| {
+            panic!(
+                "{method} {template} answered {status} as {kind}, documented are {:?}",
+                content.keys().collect::<Vec<_>>()
+            )
+        });
         if !kind.contains("json") {
             return;
         }
         let name = format!("{method} {template} {status} {kind}");
         let validator = self.validator(name.clone(), &media["schema"]);
-        let errors: Vec<String> = validator.iter_errors(body).map(|error| format!("{} at {}", error, error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(body)
+            .map(|error| format!("{} at {}", error, error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{name} does not fit its schema: {errors:?}\n{body}");
     }
 

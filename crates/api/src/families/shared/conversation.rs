@@ -184,7 +184,11 @@ pub struct SubjectResponse {
 
 impl From<&Subject> for SubjectResponse {
     fn from(subject: &Subject) -> Self {
-        Self { kind: subject.kind.clone(), external_id: subject.external_id.clone(), title: subject.title.clone() }
+        Self {
+            kind: subject.kind.clone(),
+            external_id: subject.external_id.clone(),
+            title: subject.title.clone(),
+        }
     }
 }
 
@@ -269,7 +273,10 @@ impl ConversationRow {
             customer_email: conversation.customer_email.clone(),
             subject: conversation.subject.as_ref().map(SubjectResponse::from),
             labels: conversation.labels.clone(),
-            flag: conversation.flag.as_ref().map(|flag| FlagResponse { reason: flag.reason.clone(), at: flag.at.to_rfc3339() }),
+            flag: conversation.flag.as_ref().map(|flag| FlagResponse {
+                reason: flag.reason.clone(),
+                at: flag.at.to_rfc3339(),
+            }),
             last_message: conversation.last_message.clone(),
             last_message_at: conversation.last_message_at.to_rfc3339(),
             unread_count: conversation.unread_by_team(),
@@ -297,6 +304,9 @@ impl OwnConversationRow {
     /// The row for an agent with this mark.
     #[must_use]
     pub fn new(conversation: &Conversation, own: ReadMark) -> Self {
-        Self { row: ConversationRow::new(conversation), my_unread_count: conversation.unread_by_agent(own) }
+        Self {
+            row: ConversationRow::new(conversation),
+            my_unread_count: conversation.unread_by_agent(own),
+        }
     }
 }

@@ -59,7 +59,12 @@ impl ConversationState {
                 handled_by: conversation.handler.for_visitor().into(),
                 subject,
             },
-            Audience::Staff => Self { id: conversation.id.0, status: conversation.status.into(), handled_by: conversation.handler.for_agent().into(), subject },
+            Audience::Staff => Self {
+                id: conversation.id.0,
+                status: conversation.status.into(),
+                handled_by: conversation.handler.for_agent().into(),
+                subject,
+            },
         }
     }
 }
@@ -104,12 +109,21 @@ fn decode(text: &str) -> Option<HistoryWindow> {
 pub async fn read_history(state: &AppState, viewer: Viewer, id: ConversationId, params: &HistoryParams) -> Result<HistoryResponse, Problem> {
     let mut fields = Fields::new();
     let limit = crate::extract::limit(&mut fields, params.limit);
-    for (name, value) in [("after_seq", params.after_seq), ("before_seq", params.before_seq), ("changed_after", params.changed_after)] {
+    for (name, value) in [
+        ("after_seq", params.after_seq),
+        ("before_seq", params.before_seq),
+        ("changed_after", params.changed_after),
+    ] {
         if value.is_some_and(|value| value < 0) {
             fields.wrong(name, "must not be negative");
         }
     }
-    let given = [params.after_seq.is_some(), params.before_seq.is_some(), params.changed_after.is_some(), params.cursor.is_some()];
+    let given = [
+        params.after_seq.is_some(),
+        params.before_seq.is_some(),
+        params.changed_after.is_some(),
+        params.cursor.is_some(),
+    ];
     if given.iter().filter(|given| **given).count() > 1 {
         fields.wrong("cursor", "at most one of after_seq, before_seq, changed_after and cursor can be given");
     }
@@ -135,7 +149,12 @@ async fn page(state: &AppState, viewer: Viewer, id: ConversationId, window: Hist
     let forwards = matches!(window, HistoryWindow::After(_) | HistoryWindow::AfterCursor(_));
     let conversation = &history.conversation;
     Ok(HistoryResponse {
-        results: history.page.messages.iter().map(|message| MessageResponse::new(message, conversation, audience)).collect(),
+        results: history
+            .page
+            .messages
+            .iter()
+            .map(|message| MessageResponse::new(message, conversation, audience))
+            .collect(),
         next: history.page.next.map(|cursor| encode(cursor, forwards)),
         head_seq: conversation.last_seq,
         head_rev: conversation.head_rev(audience),
@@ -148,11 +167,18 @@ async fn poll(state: &AppState, viewer: Viewer, id: ConversationId, after: i64, 
     let audience = viewer.audience();
     if catchup.reset {
         let detail = "is too far back or not a number of this conversation; load the history without it and go on from its head_rev";
-        return Err(Problem { code: Code::InvalidInput, ..Problem::field("changed_after", detail) });
+        return Err(Problem {
+            code: Code::InvalidInput,
+            ..Problem::field("changed_after", detail)
+        });
     }
     let conversation = &catchup.conversation;
     Ok(HistoryResponse {
-        results: catchup.messages.iter().map(|message| MessageResponse::new(message, conversation, audience)).collect(),
+        results: catchup
+            .messages
+            .iter()
+            .map(|message| MessageResponse::new(message, conversation, audience))
+            .collect(),
         next: None,
         head_seq: conversation.last_seq,
         head_rev: up_to,

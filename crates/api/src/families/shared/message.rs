@@ -77,7 +77,10 @@ pub struct ReactionResponse {
 
 impl From<&Reaction> for ReactionResponse {
     fn from(reaction: &Reaction) -> Self {
-        Self { emoji: reaction.emoji.clone(), by: reaction.by.into() }
+        Self {
+            emoji: reaction.emoji.clone(),
+            by: reaction.by.into(),
+        }
     }
 }
 
@@ -207,7 +210,12 @@ impl MessageResponse {
             conversation_id,
             seq: message.seq,
             rev,
-            sender: SenderResponse { kind: sender.kind.into(), id: sender.id, name: sender.name.clone(), reported: sender.reported },
+            sender: SenderResponse {
+                kind: sender.kind.into(),
+                id: sender.id,
+                name: sender.name.clone(),
+                reported: sender.reported,
+            },
             kind: message.kind.into(),
             text: message.text.clone(),
             payload: message.payload.clone(),

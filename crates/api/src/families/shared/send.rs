@@ -56,7 +56,9 @@ impl SendRequest {
     pub fn parse(self, request: Option<&HttpRequest>) -> Result<ParsedSend, Problem> {
         let mut fields = Fields::new();
         let text = fields.parsed("message", MessageText::parse(&self.message));
-        let header = request.and_then(|request| request.headers().get("idempotency-key")).and_then(|value| value.to_str().ok());
+        let header = request
+            .and_then(|request| request.headers().get("idempotency-key"))
+            .and_then(|value| value.to_str().ok());
         let client_id = match (self.client_id.as_deref(), header) {
             (Some(id), _) => fields.parsed("client_id", ClientId::parse(id)),
             (None, Some(key)) => fields.parsed("Idempotency-Key", ClientId::parse(key)),
@@ -88,7 +90,11 @@ pub fn parse_reply_to(fields: &mut Fields, raw: Option<&str>) -> Option<MessageI
 #[must_use]
 pub fn created_or_repeated(sent: &Sent, audience: Audience) -> HttpResponse {
     let body = MessageResponse::new(&sent.message, &sent.conversation, audience);
-    if sent.repeated { HttpResponse::Ok().json(body) } else { HttpResponse::Created().json(body) }
+    if sent.repeated {
+        HttpResponse::Ok().json(body)
+    } else {
+        HttpResponse::Created().json(body)
+    }
 }
 
 /// Up to where the caller's side has read.

@@ -72,9 +72,24 @@ impl Actor {
 
     pub(super) fn sender(&self) -> Sender {
         match self {
-            Self::Visitor(visitor) => Sender { kind: SenderKind::Visitor, id: Some(visitor.id.0), name: visitor.name.clone(), reported: false },
-            Self::Agent(agent) => Sender { kind: SenderKind::Agent, id: Some(agent.id.0), name: Some(agent.name.clone()), reported: false },
-            Self::System(_) => Sender { kind: SenderKind::System, id: None, name: None, reported: false },
+            Self::Visitor(visitor) => Sender {
+                kind: SenderKind::Visitor,
+                id: Some(visitor.id.0),
+                name: visitor.name.clone(),
+                reported: false,
+            },
+            Self::Agent(agent) => Sender {
+                kind: SenderKind::Agent,
+                id: Some(agent.id.0),
+                name: Some(agent.name.clone()),
+                reported: false,
+            },
+            Self::System(_) => Sender {
+                kind: SenderKind::System,
+                id: None,
+                name: None,
+                reported: false,
+            },
         }
     }
 

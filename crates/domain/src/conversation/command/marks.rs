@@ -16,7 +16,9 @@ impl Deciding<'_> {
             head
         } else {
             // The row in that place remembers both counts as they were after it.
-            let Some(message) = &self.facts.message else { return self.nothing(Outcome::Unchanged) };
+            let Some(message) = &self.facts.message else {
+                return self.nothing(Outcome::Unchanged);
+            };
             let count = match side {
                 Side::Visitor => message.outbound_count,
                 Side::Agent => message.inbound_count,

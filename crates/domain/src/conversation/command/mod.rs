@@ -31,7 +31,13 @@ const NOT_YOURS: &str = "only its author may change this message";
 pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, audit_id: AuditId) -> Result<Change, CommandError> {
     must_see(before, &command.actor)?;
     must_be_allowed(&command.actor, &command.action)?;
-    let deciding = Deciding { before, actor: &command.actor, facts, now, audit_id };
+    let deciding = Deciding {
+        before,
+        actor: &command.actor,
+        facts,
+        now,
+        audit_id,
+    };
     match &command.action {
         Action::Send(message) => deciding.send(message),
         Action::Edit(_, text) => deciding.edit(text),
@@ -57,7 +63,11 @@ pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: 
         })),
         Action::Wake => Ok(deciding.wake()),
         Action::Release(agent) => {
-            let to = if before.handler == Handler::Agent(*agent) { Handler::Queue } else { before.handler };
+            let to = if before.handler == Handler::Agent(*agent) {
+                Handler::Queue
+            } else {
+                before.handler
+            };
             Ok(deciding.hand_over(to, "conversation.release"))
         }
         Action::DeleteConversation => deciding.delete_conversation(),
@@ -154,7 +164,12 @@ impl Deciding<'_> {
     /// An agent's own mark; machines have none, and nothing is kept of who has read nothing.
     fn own_mark(&self, mark: ReadMark) -> Option<AgentMark> {
         match self.actor {
-            Actor::Agent(agent) if !agent.machine && mark.seq > 0 => Some(AgentMark { conversation_id: self.before.id, agent_id: agent.id, mark, at: self.now }),
+            Actor::Agent(agent) if !agent.machine && mark.seq > 0 => Some(AgentMark {
+                conversation_id: self.before.id,
+                agent_id: agent.id,
+                mark,
+                at: self.now,
+            }),
             _ => None,
         }
     }

@@ -37,7 +37,11 @@ impl Deciding<'_> {
 
     pub(super) fn wake(&self) -> Change {
         let due = self.before.status == Status::Snoozed && self.before.snoozed_until.is_some_and(|until| until <= self.now);
-        if due { self.set_status(Status::Open, None) } else { self.nothing(Outcome::Unchanged) }
+        if due {
+            self.set_status(Status::Open, None)
+        } else {
+            self.nothing(Outcome::Unchanged)
+        }
     }
 
     pub(super) fn set_flag(&self, flag: Option<&Option<Line>>) -> Change {

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use crate::conversation::*;
 use crate::agent::Role;
 use crate::clock::Timestamp;
+use crate::conversation::*;
 use crate::event::{ConversationChange, MessageChange};
 use crate::id::{AgentId, AuditId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use crate::message::{AuthorId, Message, SenderKind, Side};
@@ -18,11 +18,21 @@ const BEN: AgentId = AgentId(Uuid::from_u128(0x31));
 const START: i64 = 1_763_629_203_000;
 
 fn visitor() -> Actor {
-    Actor::Visitor(VisitorActor { workspace_id: WORKSPACE, id: VISITOR, name: Some("Nadia".to_owned()) })
+    Actor::Visitor(VisitorActor {
+        workspace_id: WORKSPACE,
+        id: VISITOR,
+        name: Some("Nadia".to_owned()),
+    })
 }
 
 fn agent(id: AgentId, role: Role) -> Actor {
-    Actor::Agent(AgentActor { workspace_id: WORKSPACE, id, name: "Ada".to_owned(), role, machine: false })
+    Actor::Agent(AgentActor {
+        workspace_id: WORKSPACE,
+        id,
+        name: "Ada".to_owned(),
+        role,
+        machine: false,
+    })
 }
 
 fn ada() -> Actor {
@@ -38,7 +48,13 @@ fn admin() -> Actor {
 }
 
 fn machine() -> Actor {
-    Actor::Agent(AgentActor { workspace_id: WORKSPACE, id: AgentId(Uuid::from_u128(0x33)), name: "Robot".to_owned(), role: Role::Admin, machine: true })
+    Actor::Agent(AgentActor {
+        workspace_id: WORKSPACE,
+        id: AgentId(Uuid::from_u128(0x33)),
+        name: "Robot".to_owned(),
+        role: Role::Admin,
+        machine: true,
+    })
 }
 
 fn system() -> Actor {
@@ -101,7 +117,11 @@ impl Thread {
     }
 
     fn of(conversation: Conversation) -> Self {
-        Self { conversation: Arc::new(conversation), messages: Vec::new(), now: Timestamp(START) }
+        Self {
+            conversation: Arc::new(conversation),
+            messages: Vec::new(),
+            now: Timestamp(START),
+        }
     }
 
     fn facts(&self, command: &Command) -> Facts {
@@ -113,13 +133,22 @@ impl Thread {
             _ => None,
         };
         let stored_first = command.client_id().and_then(|(author, client_id)| {
-            self.messages.iter().find(|message| message.sender.author() == author && message.client_id.as_deref() == Some(client_id))
+            self.messages
+                .iter()
+                .find(|message| message.sender.author() == author && message.client_id.as_deref() == Some(client_id))
         });
-        Facts { message: message.cloned(), stored_first: stored_first.cloned() }
+        Facts {
+            message: message.cloned(),
+            stored_first: stored_first.cloned(),
+        }
     }
 
     fn decide(&self, actor: Actor, action: Action) -> Result<Change, CommandError> {
-        let command = Command { conversation_id: self.conversation.id, actor, action };
+        let command = Command {
+            conversation_id: self.conversation.id,
+            actor,
+            action,
+        };
         apply(&self.conversation, &command, &self.facts(&command), self.now, AuditId(Uuid::nil()))
     }
 
@@ -144,7 +173,14 @@ impl Thread {
 
     fn new_message(&self, words: &str) -> NewMessage {
         let id = MessageId(Uuid::from_u128(0x1000 + self.messages.len() as u128));
-        NewMessage { id, text: text(words), private: false, reply_to: None, client_id: None, sent_at: None }
+        NewMessage {
+            id,
+            text: text(words),
+            private: false,
+            reply_to: None,
+            client_id: None,
+            sent_at: None,
+        }
     }
 
     fn say(&mut self, actor: Actor, words: &str) -> Change {
@@ -153,7 +189,10 @@ impl Thread {
     }
 
     fn note(&mut self, actor: Actor, words: &str) -> Result<Change, CommandError> {
-        let new = NewMessage { private: true, ..self.new_message(words) };
+        let new = NewMessage {
+            private: true,
+            ..self.new_message(words)
+        };
         self.run(actor, Action::Send(new))
     }
 
@@ -181,16 +220,38 @@ fn a_foreign_visitor_agent_or_seller_finds_no_conversation() {
     let mut thread = Thread::new();
     let elsewhere = WorkspaceId(Uuid::from_u128(0x99));
     let strangers = [
-        Actor::Visitor(VisitorActor { workspace_id: WORKSPACE, id: VisitorId(Uuid::from_u128(0x98)), name: None }),
-        Actor::Visitor(VisitorActor { workspace_id: elsewhere, id: VISITOR, name: None }),
-        Actor::Agent(AgentActor { workspace_id: elsewhere, id: ADA, name: "Ada".to_owned(), role: Role::Owner, machine: false }),
+        Actor::Visitor(VisitorActor {
+            workspace_id: WORKSPACE,
+            id: VisitorId(Uuid::from_u128(0x98)),
+            name: None,
+        }),
+        Actor::Visitor(VisitorActor {
+            workspace_id: elsewhere,
+            id: VISITOR,
+            name: None,
+        }),
+        Actor::Agent(AgentActor {
+            workspace_id: elsewhere,
+            id: ADA,
+            name: "Ada".to_owned(),
+            role: Role::Owner,
+            machine: false,
+        }),
         agent(ADA, Role::Seller),
         Actor::System(elsewhere),
     ];
     for stranger in strangers {
         let new = thread.new_message("hi");
-        assert_eq!(thread.run(stranger.clone(), Action::Send(new)).unwrap_err(), CommandError::ConversationNotFound, "{stranger:?}");
-        assert_eq!(thread.run(stranger.clone(), Action::MarkRead(None)).unwrap_err(), CommandError::ConversationNotFound, "{stranger:?}");
+        assert_eq!(
+            thread.run(stranger.clone(), Action::Send(new)).unwrap_err(),
+            CommandError::ConversationNotFound,
+            "{stranger:?}"
+        );
+        assert_eq!(
+            thread.run(stranger.clone(), Action::MarkRead(None)).unwrap_err(),
+            CommandError::ConversationNotFound,
+            "{stranger:?}"
+        );
     }
     assert_eq!(thread.numbers(), (0, 0, 0));
 }
@@ -235,7 +296,10 @@ fn deletion_is_for_admins_and_ends_it_for_everybody() {
     assert_eq!(thread.conversation.deleted_at, Some(thread.now));
     assert_eq!(change.audit.unwrap().action, "conversation.delete");
     for actor in [visitor(), ada(), admin(), system()] {
-        assert_eq!(thread.run(actor.clone(), Action::MarkRead(None)).unwrap_err(), CommandError::ConversationNotFound);
+        assert_eq!(
+            thread.run(actor.clone(), Action::MarkRead(None)).unwrap_err(),
+            CommandError::ConversationNotFound
+        );
         assert_eq!(thread.run(actor, Action::DeleteConversation).unwrap_err(), CommandError::ConversationNotFound);
     }
 }
@@ -272,12 +336,19 @@ fn an_agents_message_or_a_note_does_not_reopen() {
 #[test]
 fn an_agents_first_reply_takes_over_and_a_second_agents_does_not() {
     for handler in [Handler::Queue, Handler::Assistant] {
-        let mut thread = Thread::of(Conversation { handler, ..empty_conversation() });
+        let mut thread = Thread::of(Conversation {
+            handler,
+            ..empty_conversation()
+        });
         thread.say(visitor(), "hi");
         let change = thread.say(ada(), "hello");
         assert_eq!((thread.conversation.handler, thread.conversation.handler_version), (Handler::Agent(ADA), 2));
         assert_eq!(thread.numbers(), (2, 2, 2));
-        assert_eq!(change.fields.visitor_handler, handler == Handler::Assistant, "visitors see the assistant or a human");
+        assert_eq!(
+            change.fields.visitor_handler,
+            handler == Handler::Assistant,
+            "visitors see the assistant or a human"
+        );
         thread.say(ben(), "me too");
         assert_eq!((thread.conversation.handler, thread.conversation.handler_version), (Handler::Agent(ADA), 2));
     }
@@ -285,7 +356,10 @@ fn an_agents_first_reply_takes_over_and_a_second_agents_does_not() {
 
 #[test]
 fn notes_machines_and_the_server_never_take_over() {
-    let mut thread = Thread::of(Conversation { handler: Handler::Assistant, ..empty_conversation() });
+    let mut thread = Thread::of(Conversation {
+        handler: Handler::Assistant,
+        ..empty_conversation()
+    });
     thread.note(ada(), "I am looking").unwrap();
     thread.say(machine(), "beep");
     thread.say(system(), "line");
@@ -306,13 +380,20 @@ fn a_note_takes_no_place_and_no_public_number() {
     let note = thread.last();
     assert_eq!((note.seq, note.rev, note.made_rev, note.staff_rev, note.made_staff_rev), (1, None, None, 3, 3));
     assert!(change.numbered && !change.public && change.agent_mark.is_none());
-    let expected = Conversation { staff_rev: 3, updated_at: thread.now, ..before };
+    let expected = Conversation {
+        staff_rev: 3,
+        updated_at: thread.now,
+        ..before
+    };
     assert_eq!(*thread.conversation, expected, "no count, preview, time or mark moved");
 }
 
 #[test]
 fn one_command_takes_one_number_of_each_counter_it_concerns() {
-    let mut thread = Thread::of(Conversation { handler: Handler::Assistant, ..empty_conversation() });
+    let mut thread = Thread::of(Conversation {
+        handler: Handler::Assistant,
+        ..empty_conversation()
+    });
     thread.say(visitor(), "hi");
     assert_eq!(thread.numbers(), (1, 1, 1));
     let message = thread.last().id;
@@ -327,7 +408,14 @@ fn one_command_takes_one_number_of_each_counter_it_concerns() {
         (ada(), set(Status::Open), (1, 1)),
         (ada(), Action::SetFlag(Some(None)), (0, 1)),
         (ada(), labels(&["vip"]), (0, 1)),
-        (system(), Action::SetCustomer { name: Some("Nadia".to_owned()), email: None }, (0, 1)),
+        (
+            system(),
+            Action::SetCustomer {
+                name: Some("Nadia".to_owned()),
+                email: None,
+            },
+            (0, 1),
+        ),
         (ada(), Action::React(message, Some("👍".to_owned())), (1, 1)),
         (visitor(), Action::Delete(message), (1, 1)),
         (ada(), Action::MarkRead(None), (0, 0)),
@@ -338,14 +426,22 @@ fn one_command_takes_one_number_of_each_counter_it_concerns() {
         let (_, rev, staff_rev) = thread.numbers();
         let change = thread.run(actor, action.clone()).unwrap();
         assert!(change.writes, "{action:?}");
-        assert_eq!((thread.conversation.rev - rev, thread.conversation.staff_rev - staff_rev), (public, staff), "{action:?}");
+        assert_eq!(
+            (thread.conversation.rev - rev, thread.conversation.staff_rev - staff_rev),
+            (public, staff),
+            "{action:?}"
+        );
         assert_eq!((change.public, change.numbered), (public == 1, staff == 1), "{action:?}");
     }
 }
 
 #[test]
 fn what_is_so_already_writes_nothing() {
-    let mut thread = Thread::of(Conversation { handler: Handler::Agent(ADA), labels: vec!["vip".to_owned()], ..empty_conversation() });
+    let mut thread = Thread::of(Conversation {
+        handler: Handler::Agent(ADA),
+        labels: vec!["vip".to_owned()],
+        ..empty_conversation()
+    });
     thread.say(ada(), "hi");
     let message = thread.last().id;
     thread.run(ada(), Action::SetFlag(Some(Some(Line::parse("spam").unwrap())))).unwrap();
@@ -366,7 +462,10 @@ fn what_is_so_already_writes_nothing() {
     ];
     for (actor, action) in same {
         let change = thread.run(actor, action.clone()).unwrap();
-        assert!(!change.writes && !change.numbered && change.told().is_none() && change.audit.is_none(), "{action:?}");
+        assert!(
+            !change.writes && !change.numbered && change.told().is_none() && change.audit.is_none(),
+            "{action:?}"
+        );
     }
 }
 
@@ -378,10 +477,17 @@ fn who_writes_has_read() {
     assert_eq!((thread.conversation.unread_by_team(), thread.conversation.unread_by_visitor()), (2, 0));
     assert_eq!(thread.conversation.visitor_mark, ReadMark { seq: 2, count: 0 });
     thread.say(system(), "nobody is here");
-    assert_eq!((thread.conversation.unread_by_team(), thread.conversation.unread_by_visitor()), (2, 1), "the server reads nothing");
+    assert_eq!(
+        (thread.conversation.unread_by_team(), thread.conversation.unread_by_visitor()),
+        (2, 1),
+        "the server reads nothing"
+    );
     let change = thread.say(ada(), "hello");
     assert_eq!((thread.conversation.unread_by_team(), thread.conversation.unread_by_visitor()), (0, 2));
-    assert_eq!(change.agent_mark.map(|mark| (mark.agent_id, mark.mark)), Some((ADA, ReadMark { seq: 4, count: 2 })));
+    assert_eq!(
+        change.agent_mark.map(|mark| (mark.agent_id, mark.mark)),
+        Some((ADA, ReadMark { seq: 4, count: 2 }))
+    );
     assert!(thread.say(machine(), "beep").agent_mark.is_none(), "machines have no mark of their own");
     thread.say(visitor(), "thanks");
     assert_eq!((thread.conversation.unread_by_team(), thread.conversation.unread_by_visitor()), (1, 0));
@@ -392,54 +498,88 @@ fn the_sender_follows_from_the_credential() {
     let mut thread = Thread::new();
     thread.say(visitor(), "hi");
     let sender = &thread.last().sender;
-    assert_eq!((sender.kind, sender.id, sender.name.as_deref(), sender.reported), (SenderKind::Visitor, Some(VISITOR.0), Some("Nadia"), false));
+    assert_eq!(
+        (sender.kind, sender.id, sender.name.as_deref(), sender.reported),
+        (SenderKind::Visitor, Some(VISITOR.0), Some("Nadia"), false)
+    );
     thread.say(ada(), "hi");
     let sender = &thread.last().sender;
     assert_eq!((sender.kind, sender.id, sender.name.as_deref()), (SenderKind::Agent, Some(ADA.0), Some("Ada")));
     thread.say(system(), "hi");
-    assert_eq!((thread.last().sender.kind, thread.last().sender.author()), (SenderKind::System, AuthorId::SYSTEM));
+    assert_eq!(
+        (thread.last().sender.kind, thread.last().sender.author()),
+        (SenderKind::System, AuthorId::SYSTEM)
+    );
 }
 
 #[test]
 fn the_same_client_id_gives_the_first_message_and_another_content_is_refused() {
     let mut thread = Thread::new();
     let client_id = Some(ClientId::parse("c-1").unwrap());
-    let new = NewMessage { client_id: client_id.clone(), ..thread.new_message("hi") };
+    let new = NewMessage {
+        client_id: client_id.clone(),
+        ..thread.new_message("hi")
+    };
     thread.run(visitor(), Action::Send(new)).unwrap();
     let first = Message::clone(thread.last());
     thread.run(ada(), set(Status::Resolved)).unwrap();
     let before = Arc::clone(&thread.conversation);
 
-    let again = NewMessage { client_id: client_id.clone(), ..thread.new_message("hi") };
+    let again = NewMessage {
+        client_id: client_id.clone(),
+        ..thread.new_message("hi")
+    };
     let change = thread.run(visitor(), Action::Send(again)).unwrap();
     assert_eq!(change.outcome, Outcome::Repeated(Arc::new(first.clone())));
     assert!(!change.writes && change.told().is_none());
     assert_eq!(thread.conversation, before, "a repeat has no further effect: it does not reopen");
 
     for other in [
-        NewMessage { client_id: client_id.clone(), ..thread.new_message("ho") },
-        NewMessage { client_id: client_id.clone(), reply_to: Some(first.id), ..thread.new_message("hi") },
+        NewMessage {
+            client_id: client_id.clone(),
+            ..thread.new_message("ho")
+        },
+        NewMessage {
+            client_id: client_id.clone(),
+            reply_to: Some(first.id),
+            ..thread.new_message("hi")
+        },
     ] {
         assert_eq!(thread.run(visitor(), Action::Send(other)).unwrap_err(), CommandError::ClientIdReused);
     }
-    let of_another = NewMessage { client_id, ..thread.new_message("ho") };
-    assert!(matches!(thread.run(ada(), Action::Send(of_another)).unwrap().outcome, Outcome::Stored(_)), "client ids are each author's own");
+    let of_another = NewMessage {
+        client_id,
+        ..thread.new_message("ho")
+    };
+    assert!(
+        matches!(thread.run(ada(), Action::Send(of_another)).unwrap().outcome, Outcome::Stored(_)),
+        "client ids are each author's own"
+    );
 }
 
 #[test]
 fn an_edit_or_deletion_in_between_does_not_change_what_a_repeat_is() {
     let mut thread = Thread::new();
     let client_id = Some(ClientId::parse("c-1").unwrap());
-    let new = NewMessage { client_id: client_id.clone(), ..thread.new_message("hi") };
+    let new = NewMessage {
+        client_id: client_id.clone(),
+        ..thread.new_message("hi")
+    };
     thread.run(ada(), Action::Send(new)).unwrap();
     let id = thread.last().id;
     thread.run(ada(), Action::Edit(id, text("hello"))).unwrap();
-    let again = NewMessage { client_id: client_id.clone(), ..thread.new_message("hi") };
+    let again = NewMessage {
+        client_id: client_id.clone(),
+        ..thread.new_message("hi")
+    };
     let change = thread.run(ada(), Action::Send(again.clone())).unwrap();
     assert!(matches!(&change.outcome, Outcome::Repeated(message) if message.text == "hello" && message.id == id));
     thread.run(ada(), Action::Delete(id)).unwrap();
     assert!(matches!(thread.run(ada(), Action::Send(again)).unwrap().outcome, Outcome::Repeated(_)));
-    let edited = NewMessage { client_id, ..thread.new_message("hello") };
+    let edited = NewMessage {
+        client_id,
+        ..thread.new_message("hello")
+    };
     assert_eq!(thread.run(ada(), Action::Send(edited)).unwrap_err(), CommandError::ClientIdReused);
 }
 
@@ -453,13 +593,23 @@ fn a_reply_points_to_a_message_that_its_readers_see() {
     let unknown = MessageId(Uuid::from_u128(0xdead));
     for actor in [visitor(), ada()] {
         for target in [note, unknown] {
-            let new = NewMessage { reply_to: Some(target), ..thread.new_message("re") };
+            let new = NewMessage {
+                reply_to: Some(target),
+                ..thread.new_message("re")
+            };
             assert_eq!(thread.run(actor.clone(), Action::Send(new)).unwrap_err(), CommandError::ReplyToUnknown);
         }
-        let new = NewMessage { reply_to: Some(public), ..thread.new_message("re") };
+        let new = NewMessage {
+            reply_to: Some(public),
+            ..thread.new_message("re")
+        };
         assert!(matches!(thread.run(actor, Action::Send(new)).unwrap().outcome, Outcome::Stored(message) if message.reply_to == Some(public)));
     }
-    let new = NewMessage { reply_to: Some(note), private: true, ..thread.new_message("re") };
+    let new = NewMessage {
+        reply_to: Some(note),
+        private: true,
+        ..thread.new_message("re")
+    };
     thread.run(ada(), Action::Send(new)).unwrap();
 }
 
@@ -475,15 +625,24 @@ fn agents_edit_their_own_messages_and_an_admin_edits_any() {
         let id = thread.messages[place].id;
         let own = thread.run(ada(), Action::Edit(id, text("Ada was here")));
         assert_eq!(own.is_ok(), place > 0);
-        assert!(matches!(thread.run(ben(), Action::Edit(id, text("Ben was here"))), Err(CommandError::Forbidden(_))));
-        assert!(matches!(thread.run(system(), Action::Edit(id, text("the server was here"))), Err(CommandError::Forbidden(_))));
+        assert!(matches!(
+            thread.run(ben(), Action::Edit(id, text("Ben was here"))),
+            Err(CommandError::Forbidden(_))
+        ));
+        assert!(matches!(
+            thread.run(system(), Action::Edit(id, text("the server was here"))),
+            Err(CommandError::Forbidden(_))
+        ));
         let change = thread.run(admin(), Action::Edit(id, text("an admin was here"))).unwrap();
         assert_eq!(change.message_change, Some(MessageChange::Edited));
         let message = &thread.messages[place];
         assert_eq!((message.text.as_str(), message.edited_at), ("an admin was here", Some(thread.now)));
         assert_eq!((message.rev.is_some(), message.staff_rev), (place != 2, thread.conversation.staff_rev));
     }
-    assert_eq!(thread.run(ada(), Action::Edit(MessageId(Uuid::nil()), text("x"))).unwrap_err(), CommandError::MessageNotFound);
+    assert_eq!(
+        thread.run(ada(), Action::Edit(MessageId(Uuid::nil()), text("x"))).unwrap_err(),
+        CommandError::MessageNotFound
+    );
 }
 
 #[test]
@@ -495,7 +654,10 @@ fn a_visitor_deletes_own_messages_only_and_notes_do_not_exist_for_it() {
     let [mine, theirs, secret] = [0, 1, 2].map(|place: usize| thread.messages[place].id);
     assert!(matches!(thread.run(visitor(), Action::Delete(theirs)), Err(CommandError::Forbidden(_))));
     assert_eq!(thread.run(visitor(), Action::Delete(secret)).unwrap_err(), CommandError::MessageNotFound);
-    assert_eq!(thread.run(visitor(), Action::React(secret, Some("👀".to_owned()))).unwrap_err(), CommandError::MessageNotFound);
+    assert_eq!(
+        thread.run(visitor(), Action::React(secret, Some("👀".to_owned()))).unwrap_err(),
+        CommandError::MessageNotFound
+    );
     let change = thread.run(visitor(), Action::Delete(mine)).unwrap();
     assert_eq!(change.message_change, Some(MessageChange::Deleted));
     assert_eq!(change.audit.as_ref().map(|line| line.action.as_str()), Some("message.delete"));
@@ -536,7 +698,10 @@ fn a_deleted_message_is_not_edited_or_reacted_to_and_deleting_it_again_changes_n
     thread.run(ada(), Action::Delete(id)).unwrap();
     assert!(thread.last().reactions.is_empty());
     assert!(matches!(thread.run(ada(), Action::Edit(id, text("x"))), Err(CommandError::Conflict(_))));
-    assert!(matches!(thread.run(visitor(), Action::React(id, Some("👍".to_owned()))), Err(CommandError::Conflict(_))));
+    assert!(matches!(
+        thread.run(visitor(), Action::React(id, Some("👍".to_owned()))),
+        Err(CommandError::Conflict(_))
+    ));
     assert!(!thread.run(ada(), Action::Delete(id)).unwrap().writes);
 }
 
@@ -548,7 +713,9 @@ fn each_side_has_one_sign_on_a_message() {
     let mut react = |actor, emoji: Option<&str>| thread.run(actor, Action::React(id, emoji.map(str::to_owned))).unwrap().outcome;
     react(ada(), Some("👍"));
     react(ben(), Some("🎉"));
-    let Outcome::MessageChanged(message) = react(visitor(), Some("❤")) else { panic!() };
+    let Outcome::MessageChanged(message) = react(visitor(), Some("❤")) else {
+        panic!()
+    };
     let signs: Vec<_> = message.reactions.iter().map(|sign| (sign.by, sign.emoji.as_str())).collect();
     assert_eq!(signs, [(Side::Agent, "🎉"), (Side::Visitor, "❤")]);
     let Outcome::MessageChanged(message) = react(ada(), None) else { panic!() };
@@ -594,14 +761,20 @@ fn marks_never_go_back_and_never_pass_the_head() {
     let read = |thread: &mut Thread, up_to| thread.run(ada(), Action::MarkRead(up_to)).unwrap();
     let change = read(&mut thread, Some(2));
     assert_eq!(change.signal, Some(change::SignalKind::Read { up_to_seq: 2 }));
-    assert_eq!((thread.conversation.team_mark, thread.conversation.unread_by_team()), (ReadMark { seq: 2, count: 2 }, 1));
+    assert_eq!(
+        (thread.conversation.team_mark, thread.conversation.unread_by_team()),
+        (ReadMark { seq: 2, count: 2 }, 1)
+    );
     for back in [Some(1), Some(0), Some(-7)] {
         let change = read(&mut thread, back);
         assert_eq!((change.outcome, change.signal), (Outcome::Unchanged, None));
         assert_eq!(thread.conversation.team_mark.seq, 2);
     }
     read(&mut thread, Some(1_000_000));
-    assert_eq!((thread.conversation.team_mark, thread.conversation.unread_by_team()), (ReadMark { seq: 3, count: 3 }, 0));
+    assert_eq!(
+        (thread.conversation.team_mark, thread.conversation.unread_by_team()),
+        (ReadMark { seq: 3, count: 3 }, 0)
+    );
     assert_eq!(thread.numbers(), (3, 3, 3), "marks take no number");
     assert_eq!(thread.conversation.updated_at, thread.conversation.last_message_at, "and are no update");
 }
@@ -614,9 +787,15 @@ fn the_teams_mark_and_an_agents_own_are_two_things() {
     thread.run(ada(), Action::MarkRead(None)).unwrap();
     let change = thread.run(ben(), Action::MarkRead(Some(1))).unwrap();
     assert_eq!((&change.outcome, change.signal), (&Outcome::Unchanged, None), "the team had read further");
-    assert_eq!(change.agent_mark.map(|mark| (mark.agent_id, mark.mark)), Some((BEN, ReadMark { seq: 1, count: 1 })));
+    assert_eq!(
+        change.agent_mark.map(|mark| (mark.agent_id, mark.mark)),
+        Some((BEN, ReadMark { seq: 1, count: 1 }))
+    );
     assert!(change.writes);
-    assert!(!thread.run(machine(), Action::MarkRead(None)).unwrap().writes, "machines have no mark of their own");
+    assert!(
+        !thread.run(machine(), Action::MarkRead(None)).unwrap().writes,
+        "machines have no mark of their own"
+    );
 }
 
 #[test]
@@ -663,7 +842,10 @@ fn a_visitor_sees_no_change_between_open_pending_and_snoozed() {
         assert!(change.numbered && !change.public, "{status:?}");
         assert_eq!(thread.conversation.visitor_view().status, Status::Open);
     }
-    assert_eq!((thread.conversation.rev, thread.conversation.changed_rev, thread.conversation.staff_rev), (1, 0, 4));
+    assert_eq!(
+        (thread.conversation.rev, thread.conversation.changed_rev, thread.conversation.staff_rev),
+        (1, 0, 4)
+    );
     assert!(thread.run(ada(), set(Status::Resolved)).unwrap().public);
     assert_eq!((thread.conversation.rev, thread.conversation.changed_rev), (2, 2));
 }
@@ -682,7 +864,10 @@ fn a_visitor_sees_no_change_between_queue_and_agents() {
 #[test]
 fn nothing_is_handed_to_an_assistant_that_is_not_there() {
     let mut thread = Thread::new();
-    assert!(matches!(thread.run(ada(), Action::HandToAssistant { available: false }), Err(CommandError::Conflict(_))));
+    assert!(matches!(
+        thread.run(ada(), Action::HandToAssistant { available: false }),
+        Err(CommandError::Conflict(_))
+    ));
 }
 
 #[test]
@@ -693,7 +878,9 @@ fn a_snoozed_conversation_wakes_only_when_its_time_has_come() {
     assert!(!thread.run(system(), Action::Wake).unwrap().writes);
     thread.now = until;
     assert!(thread.decide(system(), Action::Wake).unwrap().writes, "due in that very moment");
-    thread.run(ada(), Action::SetStatus(Status::Snoozed, Some(Timestamp(until.0 + 60_000)))).unwrap();
+    thread
+        .run(ada(), Action::SetStatus(Status::Snoozed, Some(Timestamp(until.0 + 60_000))))
+        .unwrap();
     assert!(!thread.run(system(), Action::Wake).unwrap().writes, "it was snoozed anew meanwhile");
     thread.run(ada(), set(Status::Snoozed)).unwrap();
     thread.now = Timestamp(until.0 + 1_000_000_000);
@@ -726,7 +913,13 @@ fn a_flag_keeps_its_time_until_its_reason_changes() {
     thread.run(ada(), reason("spam")).unwrap();
     let since = thread.conversation.flag.clone().unwrap().at;
     thread.run(ben(), reason("spam")).unwrap();
-    assert_eq!(thread.conversation.flag, Some(Flag { reason: Some("spam".to_owned()), at: since }));
+    assert_eq!(
+        thread.conversation.flag,
+        Some(Flag {
+            reason: Some("spam".to_owned()),
+            at: since
+        })
+    );
     thread.run(ben(), Action::SetFlag(Some(None))).unwrap();
     assert_eq!(thread.conversation.flag, Some(Flag { reason: None, at: thread.now }));
     thread.run(ben(), Action::SetFlag(None)).unwrap();
@@ -735,7 +928,10 @@ fn a_flag_keeps_its_time_until_its_reason_changes() {
 
 #[test]
 fn release_gives_back_only_what_the_agent_holds() {
-    let mut thread = Thread::of(Conversation { handler: Handler::Agent(BEN), ..empty_conversation() });
+    let mut thread = Thread::of(Conversation {
+        handler: Handler::Agent(BEN),
+        ..empty_conversation()
+    });
     thread.run(system(), Action::Release(ADA)).unwrap();
     assert_eq!(thread.conversation.handler, Handler::Agent(BEN));
     let change = thread.run(system(), Action::Release(BEN)).unwrap();
@@ -751,7 +947,10 @@ fn the_audit_log_says_who_and_holds_no_text() {
     let id = thread.last().id;
     let change = thread.run(admin(), Action::Delete(id)).unwrap();
     let line = change.audit.unwrap();
-    assert_eq!((line.actor_id, line.target_id, line.at), (Some(Uuid::from_u128(0x32)), thread.conversation.id.0, thread.now));
+    assert_eq!(
+        (line.actor_id, line.target_id, line.at),
+        (Some(Uuid::from_u128(0x32)), thread.conversation.id.0, thread.now)
+    );
     assert!(!line.detail.to_string().contains("secret"));
 }
 
@@ -812,7 +1011,13 @@ fn command_of(thread: &Thread, step: &Step) -> Option<(Actor, Action)> {
     let word = |number: u8| format!("word {number}");
     Some(match step {
         Step::Say(who) => (actor(*who), Action::Send(thread.new_message("hello"))),
-        Step::Note(who) => (actor(*who), Action::Send(NewMessage { private: true, ..thread.new_message("psst") })),
+        Step::Note(who) => (
+            actor(*who),
+            Action::Send(NewMessage {
+                private: true,
+                ..thread.new_message("psst")
+            }),
+        ),
         Step::Edit(who, which, words) => (actor(*who), Action::Edit(message(*which)?, text(&word(*words)))),
         Step::Delete(who, which) => (actor(*who), Action::Delete(message(*which)?)),
         Step::React(who, which, emoji) => (actor(*who), Action::React(message(*which)?, emoji.map(word))),
@@ -825,9 +1030,18 @@ fn command_of(thread: &Thread, step: &Step) -> Option<(Actor, Action)> {
             let status = [Status::Open, Status::Pending, Status::Snoozed, Status::Resolved][usize::from(*status)];
             (ada(), Action::SetStatus(status, until.map(|seconds| Timestamp(START + seconds * 1000))))
         }
-        Step::Flag(flag) => (ada(), Action::SetFlag(flag.map(|reason| reason.map(|number| Line::parse(&word(number)).unwrap())))),
+        Step::Flag(flag) => (
+            ada(),
+            Action::SetFlag(flag.map(|reason| reason.map(|number| Line::parse(&word(number)).unwrap()))),
+        ),
         Step::Labels(names) => (ada(), Action::SetLabels(names.iter().map(|name| Label::parse(&word(*name)).unwrap()).collect())),
-        Step::Customer(name) => (system(), Action::SetCustomer { name: name.map(word), email: None }),
+        Step::Customer(name) => (
+            system(),
+            Action::SetCustomer {
+                name: name.map(word),
+                email: None,
+            },
+        ),
         Step::Wake => (system(), Action::Wake),
         Step::Release(ada) => (system(), Action::Release(either(*ada))),
     })
@@ -835,13 +1049,22 @@ fn command_of(thread: &Thread, step: &Step) -> Option<(Actor, Action)> {
 
 /// A message without its numbers.
 fn content(message: &Message) -> Message {
-    Message { rev: None, staff_rev: 0, ..message.clone() }
+    Message {
+        rev: None,
+        staff_rev: 0,
+        ..message.clone()
+    }
 }
 
 /// All that an audience can see of a thread but numbers and marks.
 fn seen_by(audience: Audience, thread: &Thread) -> String {
     let conversation = &thread.conversation;
-    let messages: Vec<_> = thread.messages.iter().filter(|message| audience == Audience::Staff || !message.private).map(|message| content(message)).collect();
+    let messages: Vec<_> = thread
+        .messages
+        .iter()
+        .filter(|message| audience == Audience::Staff || !message.private)
+        .map(|message| content(message))
+        .collect();
     match audience {
         Audience::Public => format!("{:?} {messages:?}", conversation.visitor_view()),
         Audience::Staff => format!(
@@ -866,15 +1089,24 @@ fn check_counts(thread: &Thread) {
     let places: Vec<_> = public.iter().map(|message| message.seq).collect();
     assert_eq!(places, (1..=conversation.last_seq).collect::<Vec<_>>(), "places are dense");
     let count = |side: Side, after: i64, up_to: i64| {
-        public.iter().filter(|message| message.sender.kind.side() == side && message.seq > after && message.seq <= up_to).count() as i64
+        public
+            .iter()
+            .filter(|message| message.sender.kind.side() == side && message.seq > after && message.seq <= up_to)
+            .count() as i64
     };
     let head = conversation.last_seq;
     assert_eq!(conversation.unread_by_team(), count(Side::Visitor, conversation.team_mark.seq, head));
     assert_eq!(conversation.unread_by_visitor(), count(Side::Agent, conversation.visitor_mark.seq, head));
     for message in &public {
-        assert_eq!((message.inbound_count, message.outbound_count), (count(Side::Visitor, 0, message.seq), count(Side::Agent, 0, message.seq)));
+        assert_eq!(
+            (message.inbound_count, message.outbound_count),
+            (count(Side::Visitor, 0, message.seq), count(Side::Agent, 0, message.seq))
+        );
     }
-    let preview = public.last().filter(|last| last.deleted_at.is_none()).map(|last| Conversation::preview_of(&last.text));
+    let preview = public
+        .last()
+        .filter(|last| last.deleted_at.is_none())
+        .map(|last| Conversation::preview_of(&last.text));
     assert_eq!(conversation.last_message, preview);
 }
 

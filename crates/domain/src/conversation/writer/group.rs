@@ -19,7 +19,13 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) const fn new(id: ConversationId, commands: Vec<Waiting>) -> Self {
-        Self { id, commands, fresh: false, look_up: false, attempts: 0 }
+        Self {
+            id,
+            commands,
+            fresh: false,
+            look_up: false,
+            attempts: 0,
+        }
     }
 
     pub(super) fn refuse(self, refusal: &CommandError) {

@@ -107,7 +107,14 @@ impl Lane<'_> {
         let mut messages = HashMap::new();
         if !wanted.is_empty() {
             let wanted: Vec<_> = wanted.into_iter().collect();
-            messages.extend(self.writer.store.load_messages(&wanted).await?.into_iter().map(|(key, message)| (key, Arc::new(message))));
+            messages.extend(
+                self.writer
+                    .store
+                    .load_messages(&wanted)
+                    .await?
+                    .into_iter()
+                    .map(|(key, message)| (key, Arc::new(message))),
+            );
         }
         Ok(Loaded { rows, messages })
     }
@@ -130,7 +137,10 @@ impl Lane<'_> {
                     events.extend(told(&change, &command.actor, now));
                     written.take(command, &change);
                 }
-                Done { outcome: change.outcome, conversation: Arc::clone(&state) }
+                Done {
+                    outcome: change.outcome,
+                    conversation: Arc::clone(&state),
+                }
             });
             answers.push(answer);
         }
@@ -217,7 +227,10 @@ impl Lane<'_> {
         self.remembered.forget(group.id);
         if is_refusal(error) && group.commands.len() > 1 {
             let (id, look_up) = (group.id, group.look_up);
-            left.extend(group.commands.into_iter().map(|one| Group { look_up, ..Group::new(id, vec![one]) }));
+            left.extend(group.commands.into_iter().map(|one| Group {
+                look_up,
+                ..Group::new(id, vec![one])
+            }));
             return;
         }
         tracing::error!(%error, conversation = %group.id, "a command could not be stored");

@@ -39,7 +39,12 @@ pub struct WriterSettings {
 
 impl Default for WriterSettings {
     fn default() -> Self {
-        Self { lanes: 1, batch: 256, queue: 4096, remembered: 10_000 }
+        Self {
+            lanes: 1,
+            batch: 256,
+            queue: 4096,
+            remembered: 10_000,
+        }
     }
 }
 
@@ -81,8 +86,19 @@ impl ConversationWriter {
     /// Makes the writer. It works once every lane runs: the caller spawns [`Self::run_lane`] for each.
     #[must_use]
     pub fn new(store: Arc<dyn ConversationStore>, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, settings: WriterSettings) -> Arc<Self> {
-        let (lanes, intakes) = (0..settings.lanes.max(1)).map(|_| mpsc::channel(settings.queue.max(1))).map(|(to, from)| (to, Mutex::new(Some(from)))).unzip();
-        Arc::new(Self { lanes, intakes, store, bus, clock, ids, settings })
+        let (lanes, intakes) = (0..settings.lanes.max(1))
+            .map(|_| mpsc::channel(settings.queue.max(1)))
+            .map(|(to, from)| (to, Mutex::new(Some(from))))
+            .unzip();
+        Arc::new(Self {
+            lanes,
+            intakes,
+            store,
+            bus,
+            clock,
+            ids,
+            settings,
+        })
     }
 
     /// How many lanes want to be run.
@@ -107,9 +123,15 @@ impl ConversationWriter {
 
     /// Runs a lane for as long as the task that it is spawned on. A lane runs once; a second call returns at once.
     pub async fn run_lane(self: Arc<Self>, number: usize) {
-        let intake = self.intakes.get(number).and_then(|intake| intake.lock().ok().and_then(|mut intake| intake.take()));
+        let intake = self
+            .intakes
+            .get(number)
+            .and_then(|intake| intake.lock().ok().and_then(|mut intake| intake.take()));
         let Some(mut intake) = intake else { return };
-        let mut lane = Lane { writer: &self, remembered: Remembered::new(self.settings.remembered) };
+        let mut lane = Lane {
+            writer: &self,
+            remembered: Remembered::new(self.settings.remembered),
+        };
         let mut waiting = Vec::with_capacity(self.settings.batch);
         while intake.recv_many(&mut waiting, self.settings.batch.max(1)).await > 0 {
             lane.work(&mut waiting).await;

@@ -15,7 +15,11 @@ pub(super) struct Remembered {
 
 impl Remembered {
     pub(super) fn new(room: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), half: (room / 2).max(1) }
+        Self {
+            young: HashMap::new(),
+            old: HashMap::new(),
+            half: (room / 2).max(1),
+        }
     }
 
     pub(super) fn get(&self, id: ConversationId) -> Option<&Arc<Conversation>> {

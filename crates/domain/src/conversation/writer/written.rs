@@ -39,7 +39,8 @@ impl Written {
         }
         if let Some(mark) = change.agent_mark {
             // One row for each agent: of two marks in a batch the further one counts.
-            self.agent_marks.retain(|known| known.agent_id != mark.agent_id || known.mark.seq > mark.mark.seq);
+            self.agent_marks
+                .retain(|known| known.agent_id != mark.agent_id || known.mark.seq > mark.mark.seq);
             if !self.agent_marks.iter().any(|known| known.agent_id == mark.agent_id) {
                 self.agent_marks.push(mark);
             }
@@ -50,7 +51,12 @@ impl Written {
     pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Facts {
         let message = named_by(command).and_then(|key| match &key {
             MessageKey::Id(_, id) => self.updated.get(id).or_else(|| loaded.get(&key)).cloned(),
-            MessageKey::Place(_, seq) => self.inserted.iter().find(|message| !message.private && message.seq == *seq).or_else(|| loaded.get(&key)).cloned(),
+            MessageKey::Place(_, seq) => self
+                .inserted
+                .iter()
+                .find(|message| !message.private && message.seq == *seq)
+                .or_else(|| loaded.get(&key))
+                .cloned(),
             MessageKey::ClientId(..) => None,
         });
         let stored_first = command
@@ -83,7 +89,13 @@ pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Option<Dom
     let conversation = Arc::clone(&change.conversation);
     if let Some(what) = change.told() {
         let rev = change.public.then_some(conversation.rev);
-        return Some(DomainEvent::Conversation(ConversationEvent { rev, staff_rev: conversation.staff_rev, at: now, change: what, conversation }));
+        return Some(DomainEvent::Conversation(ConversationEvent {
+            rev,
+            staff_rev: conversation.staff_rev,
+            at: now,
+            change: what,
+            conversation,
+        }));
     }
     let by = actor.side();
     let signal = match change.signal? {
@@ -92,9 +104,20 @@ pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Option<Dom
                 Actor::Agent(agent) => Some(agent.id),
                 Actor::Visitor(_) | Actor::System(_) => None,
             };
-            Signal::Read { conversation, by, agent_id, up_to_seq, at: now }
+            Signal::Read {
+                conversation,
+                by,
+                agent_id,
+                up_to_seq,
+                at: now,
+            }
         }
-        SignalKind::Delivered { up_to_seq } => Signal::Delivered { conversation_id: conversation.id, by, up_to_seq, at: now },
+        SignalKind::Delivered { up_to_seq } => Signal::Delivered {
+            conversation_id: conversation.id,
+            by,
+            up_to_seq,
+            at: now,
+        },
     };
     Some(DomainEvent::Signal(signal))
 }

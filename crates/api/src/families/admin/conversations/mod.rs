@@ -44,5 +44,9 @@ async fn own_row(state: &AppState, auth: &StaffAuth, conversation: &Conversation
 
 /// Deleted conversations are for admins only.
 fn must_see_deleted(caller: &Caller) -> Result<(), Problem> {
-    if caller.role >= Role::Admin { Ok(()) } else { Err(Problem::new(Code::Forbidden, "Only admins see deleted conversations.")) }
+    if caller.role >= Role::Admin {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::Forbidden, "Only admins see deleted conversations."))
+    }
 }

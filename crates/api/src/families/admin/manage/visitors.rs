@@ -54,7 +54,9 @@ impl EditVisitorCardRequest {
             email: patched(&mut fields, "email", self.email.as_ref(), Email::parse),
             phone: patched(&mut fields, "phone", self.phone.as_ref(), Phone::parse),
             locale: patched(&mut fields, "locale", self.locale.as_ref(), Name::parse),
-            metadata: self.metadata.map(|metadata| metadata.and_then(|metadata| fields.parsed("metadata", Metadata::parse(metadata)))),
+            metadata: self
+                .metadata
+                .map(|metadata| metadata.and_then(|metadata| fields.parsed("metadata", Metadata::parse(metadata)))),
         };
         fields.finish()?;
         Ok(edit)
