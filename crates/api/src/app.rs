@@ -5,6 +5,7 @@ use crate::families::{admin, chats, operations, rooms};
 use crate::openapi::{self, AUDIENCES, KnownPaths};
 use crate::problem::{Code, Problem};
 use crate::request_id::name_requests;
+use crate::routes::Routes;
 use crate::state::AppState;
 use crate::{extract::ClientAddress, ws};
 use actix_cors::Cors;
@@ -16,11 +17,11 @@ use actix_web::http::{Uri, uri::PathAndQuery};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, HttpRequest, HttpResponse, web};
 use std::str::FromStr;
+use std::sync::LazyLock;
 use tracing::Span;
 use tracing::field::Empty;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use utoipa_actix_web::AppExt;
-use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi, Url as DocumentUrl};
 
 /// The OpenAPI documents, made once.
@@ -47,26 +48,34 @@ const PAGES: [(&str, &[&str]); 9] = [
     ("/api/docs/{file}", &["GET"]),
 ];
 
-fn documented(config: &mut ServiceConfig) {
-    config
-        .configure(chats::routes)
-        .configure(rooms::routes)
-        .configure(ws::routes)
-        .configure(admin::routes)
-        .configure(operations::routes);
+fn documented(config: &mut impl Routes) {
+    chats::routes(config);
+    rooms::routes(config);
+    ws::routes(config);
+    admin::routes(config);
+    operations::routes(config);
 }
 
 /// The whole OpenAPI document.
 #[must_use]
 pub fn openapi_document() -> utoipa::openapi::OpenApi {
-    let (_, document) = App::new().into_utoipa_app().openapi(openapi::base()).configure(documented).split_for_parts();
+    let (_, document) = App::new()
+        .into_utoipa_app()
+        .openapi(openapi::base())
+        .configure(|config| documented(config))
+        .split_for_parts();
     openapi::without_null_defaults(document)
 }
 
 impl Documents {
-    /// Makes the documents.
+    /// The documents. The first who asks waits until they are made: a server that nobody asks needs no memory for them.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn get() -> &'static Self {
+        static ONE: LazyLock<Documents> = LazyLock::new(Documents::make);
+        &ONE
+    }
+
+    fn make() -> Self {
         let document = openapi_document();
         let json = |document: &utoipa::openapi::OpenApi| CachedDocument::new(document.to_json().unwrap_or_default());
         Self {
@@ -77,12 +86,6 @@ impl Documents {
                 .collect(),
             paths: KnownPaths::of(&document, &PAGES),
         }
-    }
-}
-
-impl Default for Documents {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -104,16 +107,14 @@ fn swagger() -> SwaggerUi {
 /// The application of one worker. `files` adds what the browser gets beside the API.
 pub fn application(
     state: web::Data<AppState>,
-    documents: web::Data<Documents>,
     files: fn(&mut web::ServiceConfig),
 ) -> App<impl ServiceFactory<ServiceRequest, Config = (), Response = ServiceResponse<impl MessageBody>, Error = actix_web::Error, InitError = ()>> {
     App::new()
         .app_data(state.clone())
-        .app_data(documents)
         .app_data(web::QueryConfig::default().error_handler(|error, _| Problem::field("query", plain(&error)).into()))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found("thing").into()))
         .app_data(web::PayloadConfig::new(crate::extract::MAX_BODY))
-        .configure(|config| documented(&mut ServiceConfig::new(config)))
+        .configure(documented)
         .configure(admin::pages)
         .configure(ws::sockets)
         .configure(files)
@@ -137,8 +138,8 @@ fn plain(error: &dyn std::fmt::Display) -> String {
 }
 
 /// What no route takes: an unknown path, or a known one with a wrong method.
-async fn unknown(request: HttpRequest, documents: web::Data<Documents>) -> Result<HttpResponse, Problem> {
-    match documents.paths.allow(request.path()) {
+async fn unknown(request: HttpRequest) -> Result<HttpResponse, Problem> {
+    match Documents::get().paths.allow(request.path()) {
         Some(allow) => {
             let detail = format!("This address does not take {}; it takes {allow}.", request.method());
             Err(Problem {
@@ -186,7 +187,7 @@ async fn count_requests<B: MessageBody>(mut request: ServiceRequest, next: Next<
     }
     let address = request.extract::<ClientAddress>().await?;
     let state = request.app_data::<web::Data<AppState>>().cloned();
-    let counted = state.map_or(Ok(None), |state| state.limits.requests.check(&address.0));
+    let counted = state.map_or(Ok(None), |state| state.limits.requests.check(&address.network()));
     match counted {
         Ok(left) => {
             let mut response = next.call(request).await?;

@@ -10,5 +10,6 @@ pub mod openapi;
 pub mod origins;
 pub mod problem;
 pub mod request_id;
+pub mod routes;
 pub mod state;
 pub mod ws;

@@ -100,7 +100,7 @@ impl Limiters {
     /// # Errors
     /// 429.
     pub fn new_visitor(&self, address: ClientAddress) -> Result<(), Problem> {
-        self.visitors.check(&address.0).map(drop)
+        self.visitors.check(&address.network()).map(drop)
     }
 
     /// Counts a new conversation or session.
@@ -108,7 +108,7 @@ impl Limiters {
     /// # Errors
     /// 429.
     pub fn new_conversation(&self, address: ClientAddress) -> Result<(), Problem> {
-        self.conversations.check(&address.0).map(drop)
+        self.conversations.check(&address.network()).map(drop)
     }
 
     /// Counts a tried login by account and by address.
@@ -116,7 +116,7 @@ impl Limiters {
     /// # Errors
     /// 429.
     pub fn login(&self, account: &str, address: ClientAddress) -> Result<(), Problem> {
-        self.logins_address.check(&address.0)?;
+        self.logins_address.check(&address.network())?;
         self.logins_account.check(&account.trim().to_lowercase()).map(drop)
     }
 

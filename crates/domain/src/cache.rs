@@ -80,6 +80,13 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         entries.known.insert(key, (value, miss.at));
     }
 
+    /// Forgets some things, and what is being read at this moment.
+    pub fn forget(&self, which: impl Fn(&V) -> bool) {
+        let mut entries = self.lock();
+        entries.known.retain(|_, (value, _)| !which(value));
+        entries.generation += 1;
+    }
+
     /// Forgets everything: somebody's rights changed.
     pub fn clear(&self) {
         let mut entries = self.lock();

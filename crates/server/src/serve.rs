@@ -9,7 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use anyhow::Context;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use parlor_api::app::{Documents, application};
+use parlor_api::app::application;
 use parlor_api::state::RenderMetrics;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -93,9 +93,8 @@ impl Running {
         wired.state.origins.refresh(&wired.state.channels).await?;
         let address = listener.local_addr()?;
         let workers = Workers::start(&wired);
-        let documents = web::Data::new(Documents::new());
         let state = wired.state.clone();
-        let server = HttpServer::new(move || application(state.clone(), documents.clone(), parlor_web::routes)).on_connect(parlor_api::ws::remember_socket);
+        let server = HttpServer::new(move || application(state.clone(), parlor_web::routes)).on_connect(parlor_api::ws::remember_socket);
         let server = match threads {
             Some(threads) => server.workers(threads),
             None => server,

@@ -11,6 +11,15 @@ use std::net::{IpAddr, Ipv4Addr};
 pub struct ClientAddress(pub IpAddr);
 
 impl ClientAddress {
+    /// What limits count by: the address, of IPv6 the first 64 bits, since one customer line has all that begin so (RFC 6177).
+    #[must_use]
+    pub fn network(&self) -> IpAddr {
+        match self.0 {
+            IpAddr::V4(_) => self.0,
+            IpAddr::V6(address) => IpAddr::V6(std::net::Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        }
+    }
+
     /// Looks behind the trusted proxies: the right-most address in `X-Forwarded-For` that is not one of them.
     #[must_use]
     pub fn of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[Network]) -> Self {
@@ -72,6 +81,14 @@ mod tests {
         headers.insert(header::X_FORWARDED_FOR, HeaderValue::from_str(forwarded).unwrap());
         let trusted: Vec<Network> = trusted.iter().map(|net| net.parse().unwrap()).collect();
         ClientAddress::of(peer.parse().ok(), &headers, &trusted).0.to_string()
+    }
+
+    #[test]
+    fn limits_count_lines_and_not_addresses() {
+        let network = |text: &str| ClientAddress(text.parse().unwrap()).network().to_string();
+        assert_eq!(network("203.0.113.9"), "203.0.113.9");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("2001:db8:1:2::1"), network("2001:db8:1:2:ffff::"));
     }
 
     #[test]

@@ -134,8 +134,8 @@ async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let token = bearer(request)?.ok_or_else(Problem::unauthenticated)?;
     match state.directory.authenticate(token).await? {
         Bearer::Staff(caller) => Ok(caller),
-        // A customer of the host site is known, and has no business here.
-        Bearer::Customer(_) => Err(Problem::new(Code::Forbidden, "This is for agents; the token belongs to a customer.")),
+        // People of the host site are known, and have no business here.
+        Bearer::Customer(_) | Bearer::Seller => Err(Problem::new(Code::Forbidden, "This is for agents; the token belongs to a customer or seller.")),
     }
 }
 
@@ -211,7 +211,7 @@ pub async fn visitor_of(request: &HttpRequest, state: &AppState, named: Option<&
             let channel = channel_for(request, state, None).await?;
             Ok(Some(state.visitors.of_claims(&channel, &claims).await?))
         }
-        Bearer::Staff(_) => Err(Problem::new(
+        Bearer::Staff(_) | Bearer::Seller => Err(Problem::new(
             Code::Forbidden,
             "This is the customer's side; agents use the paths under /api/admin/.",
         )),

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod fields;
 mod page;
+mod whole;
 
 pub use address::{ClientAddress, request_origin};
 pub use auth::{
@@ -14,3 +15,4 @@ pub(crate) use body::wrong_field;
 pub use body::{Body, MAX_BODY, OptionalBody};
 pub use fields::Fields;
 pub use page::{PageQuery, PathId, limit};
+pub use whole::to_the_end;

@@ -3,12 +3,12 @@
 use super::shared::{CommonProblems, CredentialProblem};
 use crate::app::Documents;
 use crate::problem::{Problem, ProblemBody};
+use crate::routes::Routes;
 use crate::state::AppState;
 use actix_web::http::header::{ETAG, IF_NONE_MATCH};
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// Whether the server can work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -86,8 +86,8 @@ pub async fn metrics_text(request: HttpRequest, state: web::Data<AppState>) -> R
     CommonProblems,
 ))]
 #[get("/api/openapi.json")]
-pub async fn openapi_json(request: HttpRequest, documents: web::Data<Documents>) -> HttpResponse {
-    cached(&request, &documents.whole)
+pub async fn openapi_json(request: HttpRequest) -> HttpResponse {
+    cached(&request, &Documents::get().whole)
 }
 
 /// The part of this document for one audience
@@ -98,8 +98,8 @@ pub async fn openapi_json(request: HttpRequest, documents: web::Data<Documents>)
     (status = 404, description = "No such audience", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 #[get("/api/openapi/{audience}")]
-pub async fn openapi_of_audience(request: HttpRequest, name: web::Path<String>, documents: web::Data<Documents>) -> Result<HttpResponse, Problem> {
-    let found = documents.parts.iter().find(|(part, _)| name.strip_suffix(".json") == Some(*part));
+pub async fn openapi_of_audience(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let found = Documents::get().parts.iter().find(|(part, _)| name.strip_suffix(".json") == Some(*part));
     found
         .map(|(_, document)| cached(&request, document))
         .ok_or_else(|| Problem::not_found("document"))
@@ -144,11 +144,11 @@ pub fn cached(request: &HttpRequest, document: &CachedDocument) -> HttpResponse 
 }
 
 /// The paths of this family.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut impl Routes) {
     config
-        .service(health_live)
-        .service(health_ready)
-        .service(metrics_text)
-        .service(openapi_json)
-        .service(openapi_of_audience);
+        .add(health_live)
+        .add(health_ready)
+        .add(metrics_text)
+        .add(openapi_json)
+        .add(openapi_of_audience);
 }

@@ -1,19 +1,20 @@
 //! What each command does. The sender is always the login's; the rules are the domain's.
 
-use super::hub::{Client, MAX_SUBSCRIPTIONS, encode};
+use super::hub::{Client, MAX_SUBSCRIPTIONS, encode, missed};
 use super::identity::Identity;
 use super::login;
 use super::protocol::{
     Command, ConversationMessage, ConversationSubscribe, ConversationTyping, ConversationViewing, DeliveredReply, ErrorBody, Event, InboxSubscribe, MarkReply,
-    MarksDelivered, MarksRead, Nothing, PresenceSet, RefreshReply, ReplyData, ReplyFrame, ResumeResult, Resumed, SentReply, SessionHello, SessionReply,
+    MarksDelivered, MarksRead, Nothing, PresenceSet, RefreshReply, ReplyData, ReplyFrame, Resume, ResumeResult, Resumed, SentReply, SessionHello, SessionReply,
     StateWord, SubscribeReply, VERSION, VisitorPage,
 };
+use super::queue::Headroom;
 use super::wire::{self, MAX_MESSAGE};
 use crate::extract::Fields;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::web;
-use parlor_domain::conversation::{Audience, Catchup, Conversation, Viewer};
+use parlor_domain::conversation::{Audience, Catchup, Conversation, ReadError, Viewer};
 use parlor_domain::event::Signal;
 use parlor_domain::id::{ChannelId, ConversationId, MessageId, RoomKey, VisitorId};
 use parlor_domain::message::Side;
@@ -119,7 +120,9 @@ pub async fn welcome(context: &Context) {
     if let Some(room) = room {
         match context.state.reader.get(context.client.identity().viewer(), room.conversation_id).await {
             Ok(conversation) => {
-                let (told, catchup) = context.resume(&conversation.room_key.expose().to_string(), None).await;
+                let (told, catchup) = context
+                    .resume(&conversation.room_key.expose().to_string(), None, &mut context.client.queue.headroom())
+                    .await;
                 resumed.push(told);
                 start.extend(catchup);
             }
@@ -178,6 +181,9 @@ impl Context {
     }
 
     async fn hello(&self, hello: SessionHello) -> Result<Done, Problem> {
+        if hello.resume.len() > MAX_SUBSCRIPTIONS {
+            return Err(Problem::field("data.resume", format!("must name at most {MAX_SUBSCRIPTIONS} conversations")));
+        }
         // The holder of a room key is known by its address, and by nothing else.
         if let Some(token) = &hello.token
             && !matches!(self.client.identity(), Identity::Room(_))
@@ -186,9 +192,12 @@ impl Context {
         }
         let mut resumed = Vec::new();
         let mut start = Vec::new();
+        let mut headroom = self.client.queue.headroom();
         let mut seen = HashSet::new();
-        for wish in hello.resume.iter().filter(|wish| seen.insert(&wish.conversation_id)) {
-            let (told, catchup) = self.resume(&wish.conversation_id, Some(wish.after_rev)).await;
+        // One name can be written in several ways; what is no name is no conversation.
+        let is_new = |wish: &&Resume| wish.conversation_id.parse::<Uuid>().map_or(true, |known_as| seen.insert(known_as));
+        for wish in hello.resume.iter().filter(is_new) {
+            let (told, catchup) = self.resume(&wish.conversation_id, Some(wish.after_rev), &mut headroom).await;
             resumed.push(told);
             start.extend(catchup);
         }
@@ -211,14 +220,14 @@ impl Context {
         }
     }
 
-    async fn resume(&self, named: &str, after: Option<i64>) -> (Resumed, Option<Catchup>) {
+    async fn resume(&self, named: &str, after: Option<i64>, headroom: &mut Headroom) -> (Resumed, Option<Catchup>) {
         let told = |result, head_seq, head_rev| Resumed {
             conversation_id: named.to_owned(),
             result,
             head_seq,
             head_rev,
         };
-        match self.begin(named, after).await {
+        match self.begin(named, after, headroom).await {
             Ok(catchup) => {
                 let result = if catchup.reset { ResumeResult::Reset } else { ResumeResult::Ok };
                 (
@@ -226,7 +235,13 @@ impl Context {
                     Some(catchup),
                 )
             }
-            Err(_) => (told(ResumeResult::NotFound, 0, 0), None),
+            Err(problem) => {
+                if problem.code.is_retryable() {
+                    // The database is away, the conversation is not: the client is to come back and ask again.
+                    self.client.queue.close(super::close::Close::TooSlow);
+                }
+                (told(ResumeResult::NotFound, 0, 0), None)
+            }
         }
     }
 
@@ -274,7 +289,8 @@ impl Context {
     }
 
     /// Joins a conversation and reads where it begins. What comes meanwhile waits until it is started.
-    async fn begin(&self, named: &str, after: Option<i64>) -> Result<Catchup, Problem> {
+    /// What is more than there is room for is a reset.
+    async fn begin(&self, named: &str, after: Option<i64>, headroom: &mut Headroom) -> Result<Catchup, Problem> {
         let id = self.resolve(named).await?;
         let known_as: Uuid = named.parse().map_err(|_| not_found())?;
         if !self.state.hub.join(&self.client, id, known_as) {
@@ -283,24 +299,48 @@ impl Context {
                 format!("A connection follows at most {MAX_SUBSCRIPTIONS} conversations; leave one first."),
             ));
         }
-        let viewer = self.client.identity().viewer();
-        let read = match after {
-            Some(after) => self.state.reader.catch_up(viewer, id, after).await,
-            None => self.state.reader.get(viewer, id).await.map(|conversation| Catchup {
-                conversation,
-                messages: Vec::new(),
-                tell_conversation: None,
-                reset: false,
-            }),
-        };
-        read.map_err(|error| {
+        self.read_from(id, after, headroom).await.map_err(|error| {
             self.state.hub.leave(&self.client, id);
             error.into()
         })
     }
 
+    async fn read_from(&self, id: ConversationId, after: Option<i64>, headroom: &mut Headroom) -> Result<Catchup, ReadError> {
+        let (viewer, audience) = (self.client.identity().viewer(), self.client.audience);
+        let without_changes = |conversation, reset| Catchup {
+            conversation,
+            messages: Vec::new(),
+            tell_conversation: None,
+            reset,
+        };
+        let after = match after {
+            Some(after) if !headroom.is_used_up() => after,
+            // Only where it stands is read: nothing that changed could be told.
+            _ => {
+                let conversation = self.state.reader.get(viewer, id).await?;
+                let reset = after.is_some_and(|after| after != conversation.head_rev(audience));
+                return Ok(without_changes(conversation, reset));
+            }
+        };
+        let catchup = self.state.reader.catch_up(viewer, id, after).await?;
+        if catchup.reset {
+            // A number that is none of ours cost nothing; too many changes were read in vain.
+            if (0..=catchup.conversation.head_rev(audience)).contains(&after) {
+                headroom.use_up();
+            }
+            return Ok(catchup);
+        }
+        if headroom.take(missed(&catchup, audience).iter().map(|(_, frame)| frame.len())) {
+            Ok(catchup)
+        } else {
+            Ok(without_changes(catchup.conversation, true))
+        }
+    }
+
     async fn subscribe(&self, subscribe: ConversationSubscribe) -> Result<Done, Problem> {
-        let catchup = self.begin(&subscribe.conversation_id, subscribe.after_rev).await?;
+        let catchup = self
+            .begin(&subscribe.conversation_id, subscribe.after_rev, &mut self.client.queue.headroom())
+            .await?;
         match self.subscribed(&catchup).await {
             Ok(reply) => Ok(Done {
                 data: ReplyData::Subscribed(reply),

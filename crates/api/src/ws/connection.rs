@@ -46,7 +46,7 @@ pub struct Inlet {
 }
 
 impl Inlet {
-    /// The next message; `None` when the client is gone. Nothing is lost if it is not waited for to the end.
+    /// What the next frame brings; `None` when the client is gone. Nothing is lost if it is not waited for to the end.
     ///
     /// # Errors
     /// How to close: the client broke the rules.

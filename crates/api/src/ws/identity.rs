@@ -5,7 +5,7 @@ use parlor_domain::agent::Caller;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Actor, Audience, Conversation, Viewer, VisitorActor};
 use parlor_domain::event::Participant;
-use parlor_domain::id::{ConversationId, VisitorId, VisitorKey, WorkspaceId};
+use parlor_domain::id::{ConversationId, LoginId, VisitorId, VisitorKey, WorkspaceId};
 use parlor_domain::message::Side;
 use parlor_domain::visitor::Visitor;
 use std::sync::Arc;
@@ -103,6 +103,16 @@ impl Identity {
             Self::Agent(caller) => caller.expires_at,
             Self::Visitor(login) => login.expires_at,
             Self::Room(_) => None,
+        }
+    }
+
+    /// What tells one login of a person from another.
+    #[must_use]
+    pub fn proof(&self) -> (Option<LoginId>, Option<VisitorKey>, Option<Timestamp>) {
+        match self {
+            Self::Agent(caller) => (caller.login_id, None, caller.expires_at),
+            Self::Visitor(login) => (None, login.key, login.expires_at),
+            Self::Room(_) => (None, None, None),
         }
     }
 

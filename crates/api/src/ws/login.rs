@@ -35,6 +35,8 @@ pub async fn by_token(state: &AppState, token: &str, origin: Option<&str>, chann
     }
     match state.directory.authenticate(token).await.map_err(no_agent)? {
         Bearer::Staff(caller) => agent(caller),
+        // Theirs is the Socket.IO door.
+        Bearer::Seller => Err(Close::Forbidden),
         Bearer::Customer(claims) => {
             let channel = state.channels.resolve(channel, origin).await.map_err(|error| match error {
                 ChannelError::NotFound | ChannelError::LastWebChannel => Close::Forbidden,

@@ -22,18 +22,18 @@ pub use hub::{Hub, HubDependencies, Task};
 
 use crate::extract::{ClientAddress, request_origin};
 use crate::problem::{Code, Problem};
+use crate::routes::Routes;
 use crate::state::AppState;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use parlor_domain::id::ChannelId;
 use queue::Queue;
 use serde::Deserialize;
 use session::{Arrival, Door};
 use std::sync::Arc;
 
 /// The HTTP calls that belong to sockets.
-pub fn routes(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
-    config.service(tickets::create_realtime_ticket);
+pub fn routes(config: &mut impl Routes) {
+    config.add(tickets::create_realtime_ticket);
 }
 
 /// The doors, and the document about them.
@@ -50,7 +50,7 @@ pub fn sockets(config: &mut web::ServiceConfig) {
 struct SocketQuery {
     ticket: Option<String>,
     token: Option<String>,
-    channel: Option<ChannelId>,
+    channel: Option<String>,
 }
 
 async fn main_door(request: HttpRequest, payload: web::Payload, address: ClientAddress, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -81,7 +81,7 @@ async fn open(request: &HttpRequest, payload: web::Payload, address: ClientAddre
     if *state.hub.stopping().borrow() {
         return Err(Problem::new(Code::Unavailable, "The server is stopping; try again in a moment."));
     }
-    state.limits.connections.check(&address.0)?;
+    state.limits.connections.check(&address.network())?;
     let SocketQuery { ticket, token, channel } = web::Query::from_query(request.query_string()).map(web::Query::into_inner).unwrap_or_default();
     let queue = Arc::new(Queue::default());
     let open = state.hub.count_socket();

@@ -86,6 +86,35 @@ impl Inner {
     }
 }
 
+/// How much of a queue a catch-up may fill. The rest stays for what comes live, so that no resume ends its own connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headroom {
+    frames: usize,
+    bytes: usize,
+}
+
+impl Headroom {
+    /// Takes room for all of these frames. What does not fit was read and written all the same: it uses up the room.
+    pub fn take(&mut self, frames: impl IntoIterator<Item = usize>) -> bool {
+        let (count, bytes) = frames.into_iter().fold((0, 0), |(count, bytes), length| (count + 1, bytes + length));
+        let fits = count <= self.frames && bytes <= self.bytes;
+        self.frames = self.frames.saturating_sub(count);
+        self.bytes = self.bytes.saturating_sub(bytes);
+        fits
+    }
+
+    /// Nothing more fits.
+    pub const fn use_up(&mut self) {
+        self.frames = 0;
+    }
+
+    /// Whether nothing more fits.
+    #[must_use]
+    pub const fn is_used_up(&self) -> bool {
+        self.frames == 0 || self.bytes == 0
+    }
+}
+
 /// The bounded outgoing queue of one connection.
 #[derive(Default)]
 pub struct Queue {
@@ -159,6 +188,16 @@ impl Queue {
         };
         if let Some(waker) = waker {
             waker.wake();
+        }
+    }
+
+    /// The room that a catch-up has now: half of what is free.
+    #[must_use]
+    pub fn headroom(&self) -> Headroom {
+        let inner = self.lock();
+        Headroom {
+            frames: MAX_FRAMES.saturating_sub(inner.frames.len()) / 2,
+            bytes: MAX_BYTES.saturating_sub(inner.bytes) / 2,
         }
     }
 
@@ -280,6 +319,24 @@ mod tests {
         assert_eq!(queue.closed(), None);
         queue.send(big);
         assert_eq!(queue.closed(), Some(Close::TooSlow));
+    }
+
+    #[test]
+    fn a_catch_up_has_half_of_what_is_free() {
+        let queue = Queue::default();
+        let mut headroom = queue.headroom();
+        assert!(headroom.take([10; MAX_FRAMES / 2]) && headroom.is_used_up());
+        assert!(headroom.take([]), "nothing always fits");
+        assert!(!headroom.take([1]));
+        let mut headroom = queue.headroom();
+        assert!(
+            !headroom.take([MAX_BYTES / 2, 1]) && headroom.is_used_up(),
+            "what did not fit was read all the same"
+        );
+
+        (0..MAX_FRAMES / 2).for_each(|_| queue.send(frame("message")));
+        assert!(queue.headroom().take([10; MAX_FRAMES / 4]));
+        assert!(!queue.headroom().take([10; MAX_FRAMES / 4 + 1]));
     }
 
     #[test]

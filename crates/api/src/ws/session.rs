@@ -56,16 +56,27 @@ pub struct Arrival {
     /// `?token=`.
     pub token: Option<String>,
     /// `?channel=`.
-    pub channel: Option<ChannelId>,
+    pub channel: Option<String>,
     /// The page's origin, if it is a browser.
     pub origin: Option<String>,
 }
 
+impl Arrival {
+    /// The channel that it names, if any.
+    ///
+    /// # Errors
+    /// How to close: there is no such channel.
+    fn channel(&self) -> Result<Option<ChannelId>, Close> {
+        let named = self.channel.as_deref().filter(|named| !named.is_empty());
+        named.map(|named| named.parse().map_err(|_| Close::Forbidden)).transpose()
+    }
+}
+
 /// Runs a socket to its end.
 pub async fn run(arrival: Arrival, mut inlet: Inlet, queue: Arc<Queue>) {
-    let mut unreadable = MinuteCount::new(MAX_UNREADABLE, Instant::now());
-    match log_in(&arrival, &mut inlet, &queue, &mut unreadable).await {
-        Ok(Some((identity, greeting))) => serve(arrival, identity, greeting, &mut inlet, &queue, unreadable).await,
+    let mut allowance = Allowance::new(arrival.state.hub.limits(), Instant::now());
+    match log_in(&arrival, &mut inlet, &queue, &mut allowance).await {
+        Ok(Some(login)) => serve(arrival, login, &mut inlet, &queue, allowance).await,
         // The client went away.
         Ok(None) => queue.cut(Close::Normal),
         Err(close) => queue.close(close),
@@ -87,31 +98,39 @@ enum Greeting {
     Reply(Option<String>, SessionHello),
 }
 
-async fn log_in(arrival: &Arrival, inlet: &mut Inlet, queue: &Queue, unreadable: &mut MinuteCount) -> Result<Option<(Identity, Greeting)>, Close> {
+/// Who came, and where it said so.
+struct Login {
+    identity: Identity,
+    greeting: Greeting,
+    channel: Option<ChannelId>,
+}
+
+async fn log_in(arrival: &Arrival, inlet: &mut Inlet, queue: &Queue, allowance: &mut Allowance) -> Result<Option<Login>, Close> {
+    let channel = arrival.channel()?;
     let Arrival {
         state,
         door,
         ticket,
         token,
-        channel,
         origin,
+        ..
     } = arrival;
     let origin = origin.as_deref();
     let token = token.as_deref().filter(|_| state.settings.query_tokens);
     let by_url = match (door, ticket, token) {
         (Door::Room(key), _, _) => Some(login::by_room_key(state, key).await?),
         (_, Some(ticket), _) => Some(login::by_ticket(state, ticket, origin).await?),
-        (_, None, Some(token)) => Some(login::by_token(state, token, origin, *channel).await?),
+        (_, None, Some(token)) => Some(login::by_token(state, token, origin, channel).await?),
         (_, None, None) => None,
     };
     let (identity, greeting) = match by_url {
         Some(identity) => (identity, Greeting::Welcome),
         None => {
-            let Some((id, hello)) = first_frame(state.hub.stopping(), inlet, queue, unreadable).await? else {
+            let Some((id, hello)) = first_frame(state.hub.stopping(), inlet, queue, allowance).await? else {
                 return Ok(None);
             };
             let identity = match &hello.token {
-                Some(token) => login::by_token(state, token, origin, *channel).await,
+                Some(token) => login::by_token(state, token, origin, channel).await,
                 None => Err(Close::Unauthenticated),
             };
             match identity {
@@ -124,7 +143,7 @@ async fn log_in(arrival: &Arrival, inlet: &mut Inlet, queue: &Queue, unreadable:
         return Err(Close::Forbidden);
     }
     login::origin_fits(state, origin, &identity).await?;
-    Ok(Some((identity, greeting)))
+    Ok(Some(Login { identity, greeting, channel }))
 }
 
 /// Waits for `session:hello`, and for nothing else.
@@ -132,7 +151,7 @@ async fn first_frame(
     mut stopping: tokio::sync::watch::Receiver<bool>,
     inlet: &mut Inlet,
     queue: &Queue,
-    unreadable: &mut MinuteCount,
+    allowance: &mut Allowance,
 ) -> Result<Option<(Option<String>, SessionHello)>, Close> {
     let deadline = Instant::now() + LOGIN_WITHIN;
     loop {
@@ -140,23 +159,34 @@ async fn first_frame(
             message = timeout_at(deadline, inlet.next()) => message.map_err(|_| Close::Unauthenticated)??,
             _ = stopping.wait_for(|stopping| *stopping) => return Err(Close::GoingAway),
         };
+        let Some(message) = message else { return Ok(None) };
+        let now = Instant::now();
+        let paid = allowance.receive(&message, now);
         let frame = match message {
-            None => return Ok(None),
-            Some(Incoming::Close) => return Err(Close::Normal),
-            Some(Incoming::Ping(bytes)) => {
+            Incoming::Close => return Err(Close::Normal),
+            Incoming::Text(text) => read_command(&text).map_err(|unreadable| unreadable.0),
+            _ if paid.is_err() => {
+                allowance.refuse(now)?;
+                continue;
+            }
+            Incoming::Ping(bytes) => {
                 queue.send(wire::pong(&bytes));
                 continue;
             }
-            Some(Incoming::Pong) => continue,
-            Some(Incoming::Binary) => Err("Send text frames only.".to_owned()),
-            Some(Incoming::Text(text)) => read_command(&text).map_err(|unreadable| unreadable.0),
+            Incoming::Pong(_) | Incoming::Fragment => continue,
+            Incoming::Binary(_) => Err("Send text frames only.".to_owned()),
         };
         match frame {
-            Err(why) => refuse_unreadable(queue, why, unreadable)?,
+            Err(why) => refuse_unreadable(queue, why, &mut allowance.unreadable)?,
             Ok(CommandFrame {
                 id,
                 command: Ok(Command::Hello(hello)),
             }) => {
+                if let Err(wait) = paid.and_then(|()| allowance.command(false, now)) {
+                    reply(queue, id, Err(ErrorBody::rate_limited(wait)));
+                    allowance.refuse(now)?;
+                    continue;
+                }
                 check_version(queue, id.as_ref(), &hello)?;
                 return Ok(Some((id, hello)));
             }
@@ -222,32 +252,52 @@ struct Allowance {
     commands: Option<Bucket>,
     bytes: Option<Bucket>,
     refusals: MinuteCount,
+    unreadable: MinuteCount,
 }
 
 impl Allowance {
-    fn new(limits: &Limits, audience: Audience, now: Instant) -> Self {
-        let messages = match audience {
-            Audience::Public => limits.visitor_messages,
-            Audience::Staff => limits.agent_messages,
-        };
+    /// Before the login there are no messages to be counted.
+    fn new(limits: &Limits, now: Instant) -> Self {
         let bytes = Rate {
             per_second: limits.bytes_per_second,
             burst: limits.bytes_per_second.max(u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX)),
         };
         Self {
-            messages: Bucket::new(messages, now),
+            messages: None,
             commands: Bucket::new(limits.commands, now),
             bytes: Bucket::new(bytes, now),
             refusals: MinuteCount::new(MAX_REFUSALS, now),
+            unreadable: MinuteCount::new(MAX_UNREADABLE, now),
         }
     }
 
-    fn take(&mut self, is_message: bool, bytes: usize, now: Instant) -> Result<(), Duration> {
-        if let Some(bucket) = &mut self.bytes {
-            bucket.take(f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)), now)?;
-        }
+    /// Somebody logged in.
+    fn logged_in(&mut self, limits: &Limits, audience: Audience, now: Instant) {
+        let messages = match audience {
+            Audience::Public => limits.visitor_messages,
+            Audience::Staff => limits.agent_messages,
+        };
+        self.messages = Bucket::new(messages, now);
+    }
+
+    /// Pays for a frame, whatever it is.
+    fn receive(&mut self, message: &Incoming, now: Instant) -> Result<(), Duration> {
+        let cost = f64::from(u32::try_from(message.cost()).unwrap_or(u32::MAX));
+        self.bytes.as_mut().map_or(Ok(()), |bucket| bucket.take(cost, now))
+    }
+
+    /// Pays for a command.
+    fn command(&mut self, is_message: bool, now: Instant) -> Result<(), Duration> {
         let bucket = if is_message { &mut self.messages } else { &mut self.commands };
         bucket.as_mut().map_or(Ok(()), |bucket| bucket.take(1.0, now))
+    }
+
+    /// Something was not paid for.
+    ///
+    /// # Errors
+    /// How to close, if it was one too many.
+    fn refuse(&mut self, now: Instant) -> Result<(), Close> {
+        if self.refusals.one_more(now) { Err(Close::TooManyRequests) } else { Ok(()) }
     }
 }
 
@@ -257,19 +307,19 @@ struct Serving<'a> {
     context: Rc<Context>,
     queue: &'a Queue,
     allowance: Allowance,
-    unreadable: MinuteCount,
     waiting: VecDeque<(Option<String>, Command)>,
     running: Option<LocalBoxFuture<'static, ()>>,
 }
 
-async fn serve(arrival: Arrival, identity: Identity, greeting: Greeting, inlet: &mut Inlet, queue: &Arc<Queue>, unreadable: MinuteCount) {
+async fn serve(arrival: Arrival, login: Login, inlet: &mut Inlet, queue: &Arc<Queue>, mut allowance: Allowance) {
+    let Login { identity, greeting, channel } = login;
     let hub = Arc::clone(&arrival.state.hub);
     let client = hub.register(identity, Arc::clone(queue), arrival.origin.clone());
     if arrival.door == Door::AdminChat {
         client.follow_inbox(Some(None));
     }
-    let allowance = Allowance::new(hub.limits(), client.audience, Instant::now());
-    let context = Rc::new(Context::new(arrival.state, Arc::clone(&client), arrival.channel));
+    allowance.logged_in(hub.limits(), client.audience, Instant::now());
+    let context = Rc::new(Context::new(arrival.state, Arc::clone(&client), channel));
     tracing::debug!(connection = %client.name, "a socket logged in");
     match greeting {
         Greeting::Welcome => commands::welcome(&context).await,
@@ -281,7 +331,6 @@ async fn serve(arrival: Arrival, identity: Identity, greeting: Greeting, inlet: 
         context: Rc::clone(&context),
         queue,
         allowance,
-        unreadable,
         waiting: VecDeque::new(),
         running: None,
     };
@@ -341,31 +390,30 @@ impl Serving<'_> {
     fn take(&mut self, message: Incoming) -> Result<(), Close> {
         metrics::counter!("parlor_frames_received_total").increment(1);
         self.context.client.heard();
+        let now = Instant::now();
+        let paid = self.allowance.receive(&message, now);
         match message {
-            Incoming::Text(text) => self.take_text(&text),
-            Incoming::Binary => refuse_unreadable(self.queue, "Send text frames only.".to_owned(), &mut self.unreadable),
+            Incoming::Text(text) => self.take_text(&text, paid, now),
+            Incoming::Close => Err(Close::Normal),
+            _ if paid.is_err() => self.allowance.refuse(now),
+            Incoming::Binary(_) => refuse_unreadable(self.queue, "Send text frames only.".to_owned(), &mut self.allowance.unreadable),
             Incoming::Ping(bytes) => {
                 self.queue.send(wire::pong(&bytes));
                 Ok(())
             }
-            Incoming::Pong => Ok(()),
-            Incoming::Close => Err(Close::Normal),
+            Incoming::Pong(_) | Incoming::Fragment => Ok(()),
         }
     }
 
-    fn take_text(&mut self, text: &str) -> Result<(), Close> {
+    fn take_text(&mut self, text: &str, paid: Result<(), Duration>, now: Instant) -> Result<(), Close> {
         let CommandFrame { id, command } = match read_command(text) {
             Ok(frame) => frame,
-            Err(unreadable) => return refuse_unreadable(self.queue, unreadable.0, &mut self.unreadable),
+            Err(unreadable) => return refuse_unreadable(self.queue, unreadable.0, &mut self.allowance.unreadable),
         };
-        let now = Instant::now();
-        if let Err(wait) = self.allowance.take(matches!(command, Ok(Command::Message(_))), text.len(), now) {
+        let is_message = matches!(command, Ok(Command::Message(_)));
+        if let Err(wait) = paid.and_then(|()| self.allowance.command(is_message, now)) {
             reply(self.queue, id, Err(ErrorBody::rate_limited(wait)));
-            return if self.allowance.refusals.one_more(now) {
-                Err(Close::TooManyRequests)
-            } else {
-                Ok(())
-            };
+            return self.allowance.refuse(now);
         }
         match command {
             Err(refused) => reply(

@@ -56,6 +56,7 @@ async fn holder(request: &HttpRequest, state: &AppState) -> Result<TicketHolder,
         }
         match state.directory.authenticate(token).await? {
             Bearer::Staff(caller) => return of_agent(&caller),
+            Bearer::Seller => return Err(no_ticket_for_sellers()),
             Bearer::Customer(claims) => {
                 let channel = crate::extract::channel_for(request, state, None).await?;
                 let visitor = state.visitors.of_claims(&channel, &claims).await?;
@@ -105,9 +106,13 @@ async fn by_key(state: &AppState, key: VisitorKey) -> Result<TicketHolder, Probl
     }
 }
 
+fn no_ticket_for_sellers() -> Problem {
+    Problem::new(Code::Forbidden, "Sellers have no ticket: the Socket.IO door is theirs.")
+}
+
 fn of_agent(caller: &Caller) -> Result<TicketHolder, Problem> {
     if !caller.is_staff() {
-        return Err(Problem::new(Code::Forbidden, "Sellers have no ticket: the Socket.IO door is theirs."));
+        return Err(no_ticket_for_sellers());
     }
     let (agent_id, auth_version) = (caller.id, caller.auth_version);
     match (caller.login_id, caller.expires_at) {

@@ -26,14 +26,33 @@ const MAX_CONTROL: usize = 125;
 pub enum Incoming {
     /// A text.
     Text(String),
-    /// Bytes, which nobody wants.
-    Binary,
+    /// So many bytes, which nobody wants.
+    Binary(usize),
     /// A protocol ping, to be answered with the same bytes.
     Ping(Bytes),
-    /// The answer to a protocol ping.
-    Pong,
+    /// The answer to a protocol ping, and how long it is.
+    Pong(usize),
+    /// A part of a message that is not yet whole. Its bytes come with the last part.
+    Fragment,
     /// The client closes.
     Close,
+}
+
+/// What each frame costs besides its bytes: an empty one is work, too.
+const FRAME_COST: usize = 256;
+
+impl Incoming {
+    /// What it costs of the bytes that a client may send.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        let bytes = match self {
+            Self::Text(text) => text.len(),
+            Self::Ping(bytes) => bytes.len(),
+            Self::Binary(length) | Self::Pong(length) => *length,
+            Self::Fragment | Self::Close => 0,
+        };
+        FRAME_COST + bytes
+    }
 }
 
 /// A text as a frame.
@@ -101,56 +120,52 @@ impl Reader {
         self.waiting.extend_from_slice(bytes);
     }
 
-    /// The next whole message; `None` until more bytes come.
+    /// What the next frame brings; `None` until more bytes come.
     ///
     /// # Errors
     /// How to close: the client broke the rules.
     pub fn next(&mut self) -> Result<Option<Incoming>, Close> {
-        loop {
-            let Some((head, head_length)) = read_head(&self.waiting)? else {
-                return Ok(None);
-            };
-            let begun = self.begun.as_ref().map_or(0, |(_, bytes)| bytes.len());
-            if head.length + if head.opcode >= CLOSE { 0 } else { begun } > MAX_MESSAGE {
-                return Err(Close::TooLarge);
-            }
-            if self.waiting.len() < head_length + head.length {
-                return Ok(None);
-            }
-            self.waiting.advance(head_length);
-            let mut payload = self.waiting.split_to(head.length);
-            for (byte, mask) in payload.iter_mut().zip(head.mask.iter().cycle()) {
-                *byte ^= mask;
-            }
-            if let Some(message) = self.take(&head, payload)? {
-                return Ok(Some(message));
-            }
+        let Some((head, head_length)) = read_head(&self.waiting)? else {
+            return Ok(None);
+        };
+        let begun = self.begun.as_ref().map_or(0, |(_, bytes)| bytes.len());
+        if head.length + if head.opcode >= CLOSE { 0 } else { begun } > MAX_MESSAGE {
+            return Err(Close::TooLarge);
         }
+        if self.waiting.len() < head_length + head.length {
+            return Ok(None);
+        }
+        self.waiting.advance(head_length);
+        let mut payload = self.waiting.split_to(head.length);
+        for (byte, mask) in payload.iter_mut().zip(head.mask.iter().cycle()) {
+            *byte ^= mask;
+        }
+        self.take(&head, payload).map(Some)
     }
 
-    fn take(&mut self, head: &Head, payload: BytesMut) -> Result<Option<Incoming>, Close> {
+    fn take(&mut self, head: &Head, payload: BytesMut) -> Result<Incoming, Close> {
         match (head.opcode, self.begun.take()) {
             (PING, begun) => {
                 self.begun = begun;
-                Ok(Some(Incoming::Ping(payload.freeze())))
+                Ok(Incoming::Ping(payload.freeze()))
             }
             (PONG, begun) => {
                 self.begun = begun;
-                Ok(Some(Incoming::Pong))
+                Ok(Incoming::Pong(payload.len()))
             }
-            (CLOSE, _) => Ok(Some(Incoming::Close)),
-            (TEXT | BINARY, None) if head.fin => whole(head.opcode == TEXT, &payload).map(Some),
+            (CLOSE, _) => Ok(Incoming::Close),
+            (TEXT | BINARY, None) if head.fin => whole(head.opcode == TEXT, &payload),
             (TEXT | BINARY, None) => {
                 self.begun = Some((head.opcode == TEXT, payload));
-                Ok(None)
+                Ok(Incoming::Fragment)
             }
             (CONTINUATION, Some((is_text, mut bytes))) => {
                 bytes.extend_from_slice(&payload);
                 if head.fin {
-                    return whole(is_text, &bytes).map(Some);
+                    return whole(is_text, &bytes);
                 }
                 self.begun = Some((is_text, bytes));
-                Ok(None)
+                Ok(Incoming::Fragment)
             }
             _ => Err(Close::BadFraming),
         }
@@ -159,7 +174,7 @@ impl Reader {
 
 fn whole(is_text: bool, payload: &[u8]) -> Result<Incoming, Close> {
     if !is_text {
-        return Ok(Incoming::Binary);
+        return Ok(Incoming::Binary(payload.len()));
     }
     std::str::from_utf8(payload)
         .map(|text| Incoming::Text(text.to_owned()))
@@ -263,7 +278,8 @@ mod tests {
         ]
         .concat();
         let ping = Incoming::Ping(Bytes::from_static(b"p"));
-        assert_eq!(read(&bytes), Ok(vec![ping, Incoming::Text("Hello".to_owned()), Incoming::Close]));
+        let text = Incoming::Text("Hello".to_owned());
+        assert_eq!(read(&bytes), Ok(vec![Incoming::Fragment, ping, Incoming::Fragment, text, Incoming::Close]));
     }
 
     #[test]
@@ -272,6 +288,20 @@ mod tests {
         assert_eq!(read(&[FIN | TEXT, MASKED | 127, 255, 255, 255, 255, 255, 255, 255, 255]), Err(Close::TooLarge));
         let half = vec![b'x'; 40_000];
         assert_eq!(read(&[sent(TEXT, &half), sent(FIN | CONTINUATION, &half)].concat()), Err(Close::TooLarge));
+    }
+
+    #[test]
+    fn every_frame_costs_something_and_each_byte_counts_once() {
+        let bytes = [
+            sent(TEXT, b"Hel"),
+            sent(FIN | PING, b"p"),
+            sent(CONTINUATION, &[]),
+            sent(FIN | CONTINUATION, b"lo"),
+            sent(FIN | PONG, &[]),
+        ]
+        .concat();
+        let costs: Vec<_> = read(&bytes).unwrap().iter().map(Incoming::cost).collect();
+        assert_eq!(costs, [0, 1, 0, 5, 0].map(|length| FRAME_COST + length));
     }
 
     #[test]
@@ -287,7 +317,7 @@ mod tests {
             assert_eq!(read(bytes), Err(Close::BadFraming), "{bytes:?}");
         }
         assert_eq!(read(&sent(FIN | TEXT, &[0xFF, 0xFE])), Err(Close::BadText));
-        assert_eq!(read(&sent(FIN | BINARY, &[0xFF])), Ok(vec![Incoming::Binary]));
+        assert_eq!(read(&sent(FIN | BINARY, &[0xFF])), Ok(vec![Incoming::Binary(1)]));
     }
 
     #[test]

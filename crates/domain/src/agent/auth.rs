@@ -213,6 +213,7 @@ impl AuthService {
         changed.updated_at = now;
         work.agents().update(&changed).await?;
         work.logins().end_all(agent, keep, now).await?;
+        work.invitations().delete_of(agent).await?;
         if let Some(login) = keep {
             work.logins().set_auth_version(login, changed.auth_version).await?;
         }

@@ -52,6 +52,8 @@ pub struct Caller {
     pub auth_version: i64,
     /// Until when the token is good.
     pub expires_at: Option<Timestamp>,
+    /// The host site's id of the agent, if its token was the proof: good only while it is the agent's.
+    pub host_subject: Option<Line>,
 }
 
 impl Caller {
@@ -89,6 +91,7 @@ impl Caller {
             login_id,
             auth_version: agent.auth_version,
             expires_at,
+            host_subject: if login_id.is_none() { agent.external_id.clone() } else { None },
         }
     }
 
@@ -103,6 +106,7 @@ impl Caller {
             login_id: None,
             auth_version: 0,
             expires_at: None,
+            host_subject: None,
         }
     }
 }
@@ -114,6 +118,8 @@ pub enum Bearer {
     Staff(Caller),
     /// A customer of the host site.
     Customer(HostClaims),
+    /// A seller of the host site whom nobody here knows.
+    Seller,
 }
 
 /// What all secrets of API keys begin with.
@@ -173,19 +179,11 @@ impl AgentDirectory {
                     Some(agent) if agent.is_active() => Ok(Bearer::Staff(Caller::of_agent(&agent, None, Some(claims.expires_at)))),
                     // The claims of a deactivated agent do not make it a customer.
                     Some(_) => Err(AuthenticationError::Invalid),
+                    None if claims.role.as_deref() == Some("seller") => Ok(Bearer::Seller),
                     None => Ok(Bearer::Customer(claims)),
                 }
             }
         }
-    }
-
-    /// Checks a host site's token and says nothing about agents.
-    ///
-    /// # Errors
-    /// What [`AuthenticationError`] says; also without a configured host site.
-    pub fn host_claims(&self, token: &str) -> Result<HostClaims, AuthenticationError> {
-        let host = self.host.as_ref().ok_or(AuthenticationError::Invalid)?;
-        checked(host.verify(token, self.clock.now())?)
     }
 
     /// Who holds a ticket, if the rights still stand that it was given for.
@@ -209,6 +207,7 @@ impl AgentDirectory {
                     .agent(agent_id)
                     .await?
                     .filter(|agent| agent.is_active() && agent.auth_version == auth_version);
+                let agent = agent.filter(|agent| agent.external_id.is_some());
                 agent
                     .map(|agent| Some(Caller::of_agent(&agent, None, Some(expires_at))))
                     .ok_or(AuthenticationError::Invalid)
@@ -241,6 +240,8 @@ impl AgentDirectory {
                     .agent(caller.id)
                     .await?
                     .filter(|agent| agent.is_active() && agent.auth_version == caller.auth_version);
+                // The host's token proved its `sub`, and that may be somebody else's by now.
+                let agent = agent.filter(|agent| agent.external_id == caller.host_subject);
                 agent
                     .map(|agent| Caller::of_agent(&agent, None, expires_at))
                     .ok_or(AuthenticationError::Invalid)

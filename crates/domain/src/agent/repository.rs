@@ -54,6 +54,8 @@ pub trait LoginRepository: Send + Sync {
 pub trait InvitationRepository: Send + Sync {
     /// Adds one, and takes those away that were for the same agent (or, without agent, the same workspace).
     async fn replace(&self, invitation: &Invitation) -> Result<(), RepositoryError>;
+    /// Takes those away that are for an agent.
+    async fn delete_of(&self, agent: AgentId) -> Result<(), RepositoryError>;
     /// Looks at one without using it.
     async fn find(&self, token: KeyHash) -> Result<Option<Invitation>, RepositoryError>;
     /// Uses one up. False if it is not there any more: of two at once, one gets it.

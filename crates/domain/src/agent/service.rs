@@ -161,6 +161,7 @@ impl AgentService {
         let mut agent = work.agents().find_for_update(by.workspace_id, id).await?.ok_or(AgentError::NotFound)?;
         may_touch(Some(by), agent.role, edit.role.unwrap_or(agent.role))?;
         let was_owner = agent.role == Role::Owner && agent.is_active();
+        let (email, role) = (agent.email.clone(), agent.role);
         agent.email = edit.email.unwrap_or(agent.email);
         agent.name = edit.name.unwrap_or(agent.name);
         agent.role = edit.role.unwrap_or(agent.role);
@@ -171,6 +172,10 @@ impl AgentService {
             return Err(AgentError::LastOwner);
         }
         work.agents().update(&agent).await.map_err(taken)?;
+        if agent.email != email || agent.role != role {
+            // A link that was made for less, or sent elsewhere, must not set the password of what the agent is now.
+            work.invitations().delete_of(id).await?;
+        }
         work.commit().await?;
         self.bus.publish(DomainEvent::Access(AccessChange::AgentChanged(id)));
         Ok(agent)
@@ -213,6 +218,7 @@ impl AgentService {
         agent.auth_version += 1;
         agent.updated_at = now;
         work.agents().update(&agent).await.map_err(taken)?;
+        work.invitations().delete_of(id).await?;
         work.logins().end_all(id, None, now).await?;
         work.commit().await?;
         self.bus.publish(DomainEvent::Access(AccessChange::AgentChanged(id)));

@@ -12,9 +12,6 @@ use std::sync::Arc;
 /// More changes than this are not sent again one by one: the client loads the history instead.
 pub const MAX_CATCHUP: usize = 500;
 
-/// The same for a client that polls in pages.
-const MAX_POLLED: usize = 5_000;
-
 /// Who reads, as its credential proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Viewer {
@@ -199,21 +196,43 @@ impl ConversationReader {
     }
 
     /// Changes after number `after`, the first `limit` of them, for a client that polls; and the number up to which
-    /// nothing is missing, from which it asks again. With `reset` the number is too far back, or not one of ours.
+    /// nothing is missing, from which it asks again. With `reset` the number is not one of ours.
     ///
     /// # Errors
     /// What [`ReadError`] says.
     pub async fn poll(&self, viewer: Viewer, id: ConversationId, after: i64, limit: Limit) -> Result<(Catchup, i64), ReadError> {
         let audience = viewer.audience();
-        // Messages are found by place, so the lowest numbers are only known once all are.
-        let mut catchup = self.changes(viewer, id, after, MAX_POLLED).await?;
-        let mut up_to = catchup.conversation.head_rev(audience);
-        if catchup.messages.len() > limit.get() {
-            catchup.messages.truncate(limit.get());
-            up_to = catchup.messages.last().and_then(|message| number_of(message, audience)).unwrap_or(up_to);
-            catchup.tell_conversation = catchup.tell_conversation.filter(|number| *number <= up_to);
+        let conversation = self.get(viewer, id).await?;
+        let head = conversation.head_rev(audience);
+        if after < 0 || after > head {
+            return Ok((
+                Catchup {
+                    conversation,
+                    messages: Vec::new(),
+                    tell_conversation: None,
+                    reset: true,
+                },
+                head,
+            ));
         }
-        Ok((catchup, up_to))
+        let mut messages = self.store.read().await?.messages().changed_after(id, audience, after, limit.get() + 1).await?;
+        // What changed after the head was read is for the next call.
+        messages.retain(|message| number_of(message, audience).is_some_and(|number| number <= head));
+        let more = messages.len() > limit.get();
+        messages.truncate(limit.get());
+        let last = messages.last().and_then(|message| number_of(message, audience));
+        let up_to = if more { last.unwrap_or(head) } else { head };
+        let own = conversation.own_rev(audience);
+        let tell_conversation = (own > after && own <= up_to).then_some(own);
+        Ok((
+            Catchup {
+                conversation,
+                messages,
+                tell_conversation,
+                reset: false,
+            },
+            up_to,
+        ))
     }
 
     async fn changes(&self, viewer: Viewer, id: ConversationId, after: i64, most: usize) -> Result<Catchup, ReadError> {
@@ -245,16 +264,16 @@ impl ConversationReader {
         messages.retain(|message| number_of(message, audience).is_some_and(|number| number <= head));
         let has = |number: i64| messages.iter().any(|message| number_of(message, audience) == Some(number));
         let own = conversation.own_rev(audience);
-        let tell_conversation = if own > after && !has(own) {
-            Some(own)
-        } else if !has(head) {
+        let tell_conversation = if !has(head) {
             // The message of the head changed again meanwhile. The last number told must be the head's all the same.
             Some(head)
+        } else if own > after {
+            // A message may have its number, and bring less than all that changed before: then it is told at an earlier
+            // number that nothing else has, if there is one. If there is none, nothing else of it changed.
+            (after + 1..=own).rev().find(|number| !has(*number))
         } else {
             None
         };
-        // If its own number was told below a head that is missing, tell it at the head: it is the present form anyway.
-        let tell_conversation = tell_conversation.map(|number| if has(head) { number } else { head });
         Ok(Catchup {
             conversation,
             messages,

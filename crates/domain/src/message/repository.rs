@@ -51,7 +51,7 @@ pub trait MessageRepository: Send + Sync {
     async fn find(&self, conversation: ConversationId, id: MessageId) -> Result<Option<Message>, RepositoryError>;
     /// A page of the history.
     async fn history(&self, conversation: ConversationId, query: HistoryQuery) -> Result<HistoryPage, RepositoryError>;
-    /// Messages made or changed after number `after` as the audience counts, each once, by that number rising; at most `limit`.
+    /// Messages made or changed after number `after` as the audience counts, each once, by that number rising: the `limit` lowest.
     async fn changed_after(&self, conversation: ConversationId, audience: Audience, after: i64, limit: usize) -> Result<Vec<Message>, RepositoryError>;
     /// Adds the first messages of a conversation, in the unit of work that makes it.
     async fn insert(&self, messages: &[Message]) -> Result<(), RepositoryError>;

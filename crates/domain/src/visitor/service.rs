@@ -289,7 +289,7 @@ impl VisitorService {
         visitor.updated_at = self.clock.now();
         work.visitors().update(&visitor).await?;
         work.commit().await?;
-        self.by_key.clear();
+        self.by_key.forget(|known| known.as_ref().is_some_and(|known| known.id == visitor.id));
         if card(&visitor) != before {
             self.tell_conversations(&visitor).await?;
         }
@@ -323,7 +323,7 @@ impl VisitorService {
             let key = VisitorKey::new(self.ids.random());
             work.visitors().insert_key(known.id, key.hash(), now).await?;
             work.commit().await?;
-            self.by_key.clear();
+            self.by_key.forget(|known| known.as_ref().is_some_and(|known| known.id == visitor.id));
             self.bus.publish(DomainEvent::Access(AccessChange::VisitorGone(visitor.id)));
             for conversation in &moved {
                 self.bus.publish(DomainEvent::Access(AccessChange::ConversationMoved(*conversation)));
@@ -343,7 +343,7 @@ impl VisitorService {
             other => other?,
         }
         work.commit().await?;
-        self.by_key.clear();
+        self.by_key.forget(|known| known.as_ref().is_some_and(|known| known.id == visitor.id));
         if card(&visitor) != before {
             self.tell_conversations(&visitor).await?;
         }
@@ -382,23 +382,15 @@ impl VisitorService {
         Err(RepositoryError::Unavailable("the customer is being made by another request".to_owned()).into())
     }
 
-    /// Agents see the customer's name and address on each conversation.
+    /// Agents see the customer's name and address on each conversation; here on the hundred that were active last, since a
+    /// visitor may have begun any number and change its name as often as it likes.
     async fn tell_conversations(&self, visitor: &Visitor) -> Result<(), RepositoryError> {
-        let mut after = None;
-        loop {
-            let page = self
-                .store
-                .read()
-                .await?
-                .conversations()
-                .list_of_visitor(visitor.workspace_id, visitor.id, after, Limit::MAX)
-                .await?;
-            self.tell_moved(visitor, page.items.iter().map(|conversation| conversation.id).collect()).await;
-            after = page.next;
-            if after.is_none() {
-                return Ok(());
-            }
-        }
+        let read = self.store.read().await?;
+        let newest = read.conversations().list_of_visitor(visitor.workspace_id, visitor.id, None, Limit::MAX).await?;
+        drop(read);
+        self.tell_moved(visitor, newest.items.iter().map(|conversation| conversation.id).collect())
+            .await;
+        Ok(())
     }
 
     async fn tell_moved(&self, visitor: &Visitor, conversations: Vec<ConversationId>) {

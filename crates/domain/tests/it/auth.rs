@@ -312,12 +312,62 @@ async fn a_subject_that_cannot_be_kept_as_it_is_is_refused() {
             matches!(node.directory.authenticate(&token).await, Err(AuthenticationError::Invalid)),
             "{subject:?}"
         );
-        assert!(matches!(node.directory.host_claims(&token), Err(AuthenticationError::Invalid)), "{subject:?}");
     }
-    assert!(node.directory.host_claims(&PlainHostTokens::token(&claims(&longest))).is_ok());
+    assert!(node.directory.authenticate(&PlainHostTokens::token(&claims(&longest))).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_seller_of_the_host_site_is_no_customer() {
+    let node = World::new().await.node();
+    let seller = parlor_domain::security::HostClaims {
+        role: Some("seller".to_owned()),
+        ..claims("seller-1")
+    };
+    let known = node.directory.authenticate(&PlainHostTokens::token(&seller)).await.unwrap();
+    assert!(matches!(known, Bearer::Seller));
+}
+
+#[tokio::test]
+async fn a_host_login_ends_with_the_id_that_it_proved() {
+    let world = World::new().await;
+    let node = world.node();
+    let owner = world.another_agent(Role::Owner, |_| {}).await;
+    let agent = &world.fixture.agent;
+    let named = |id: Option<&str>| EditAgent {
+        external_id: Some(id.map(|id| Line::parse(id).unwrap())),
+        ..EditAgent::default()
+    };
+    node.agents.edit(&caller(&owner), agent.id, named(Some("emp-9"))).await.unwrap();
+    let known = node.staff(&PlainHostTokens::token(&claims("emp-9"))).await.unwrap();
+    assert!(node.directory.renew(&known).await.is_ok());
+    node.agents.edit(&caller(&owner), agent.id, named(Some("emp-10"))).await.unwrap();
+    assert!(matches!(node.directory.renew(&known).await, Err(AuthenticationError::Invalid)));
 }
 
 // Links
+
+#[tokio::test]
+async fn a_link_ends_when_its_agent_becomes_more_or_moves() {
+    let world = World::new().await;
+    let node = world.node();
+    let owner = world.another_agent(Role::Owner, |_| {}).await;
+    let agent = &world.fixture.agent;
+    for edit in [
+        EditAgent {
+            role: Some(Role::Owner),
+            ..EditAgent::default()
+        },
+        EditAgent {
+            email: Some(email("moved@example.com")),
+            ..EditAgent::default()
+        },
+    ] {
+        let link = node.auth.invite(agent).await.unwrap();
+        let edited = node.agents.edit(&caller(&owner), agent.id, edit).await.unwrap();
+        let used = node.auth.set_up(&link, edited.email.clone(), name("Eve"), password(PASSWORD)).await;
+        assert!(matches!(used, Err(SetupError::InvalidLink)));
+    }
+}
 
 #[tokio::test]
 async fn an_invitation_sets_a_password_once() {

@@ -178,8 +178,9 @@ async fn check_history(steps: Vec<Step>, page: u32) {
             assert!(numbers.iter().all(|number| number > after));
             assert_eq!(numbers.last().copied().unwrap_or(*after), head, "the last number is the head");
             let own = catchup.conversation.own_rev(audience);
-            let with_a_message = catchup.messages.iter().any(|message| number_of(audience, message) == own);
-            assert_eq!(catchup.tell_conversation, (own > *after && !with_a_message).then_some(own));
+            let of_a_message = |number| catchup.messages.iter().any(|message| number_of(audience, message) == number);
+            let free = (*after + 1..=own).rev().find(|number| !of_a_message(*number));
+            assert_eq!(catchup.tell_conversation, free, "told at the last number that no message has");
             let mut client = before.clone();
             client.take(audience, &catchup);
             assert_eq!(client, present, "the net effect after {after}");

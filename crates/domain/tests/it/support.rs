@@ -289,6 +289,7 @@ pub fn caller(agent: &Agent) -> Caller {
         login_id: None,
         auth_version: agent.auth_version,
         expires_at: None,
+        host_subject: None,
     }
 }
 
@@ -340,7 +341,7 @@ impl Node {
     pub async fn staff(&self, token: &str) -> Option<Caller> {
         match self.directory.authenticate(token).await {
             Ok(Bearer::Staff(caller)) => Some(caller),
-            Ok(Bearer::Customer(_)) | Err(_) => None,
+            Ok(Bearer::Customer(_) | Bearer::Seller) | Err(_) => None,
         }
     }
 }

@@ -192,6 +192,11 @@ impl<C: Connection> InvitationRepository for SeaOrmRepositories<C> {
         insert_new::<invitation::ActiveModel, _, _>(&self.db, invitation::Model::from(invitation)).await
     }
 
+    async fn delete_of(&self, agent: AgentId) -> Result<(), RepositoryError> {
+        let links = invitation::Entity::delete_many().filter(invitation::Column::AgentId.eq(agent.0));
+        links.exec(&self.db).await.map(drop).map_err(failure)
+    }
+
     async fn find(&self, token: KeyHash) -> Result<Option<Invitation>, RepositoryError> {
         let found = invitation::Entity::find()
             .filter(invitation::Column::Token.eq(token.0.to_vec()))

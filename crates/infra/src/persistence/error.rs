@@ -45,7 +45,8 @@ fn passes_by_itself(code: &str) -> bool {
     // Postgres: connection, transaction rollback, resources, operator, system; a lock not available.
     const CLASSES: [&str; 5] = ["08", "40", "53", "57", "58"];
     if code.len() == 5 && code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return CLASSES.iter().any(|class| code.starts_with(class)) || code == "55P03";
+        // And a server that has become a read-only replica.
+        return CLASSES.iter().any(|class| code.starts_with(class)) || code == "55P03" || code == "25006";
     }
     // SQLite: busy, locked, I/O error, full disk; the low byte is the kind, the rest its detail.
     code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
@@ -77,7 +78,7 @@ mod tests {
 
     #[test]
     fn codes_tell_what_passes_by_itself() {
-        for code in ["08006", "40001", "40P01", "53300", "55P03", "57P01", "5", "6", "517", "13"] {
+        for code in ["08006", "40001", "40P01", "53300", "55P03", "57P01", "25006", "5", "6", "517", "13"] {
             assert!(passes_by_itself(code), "{code}");
         }
         for code in ["22021", "23502", "42P01", "1", "787", "1299", ""] {

@@ -12,6 +12,7 @@ use parlor_domain::session::SessionRepository;
 use parlor_domain::store::{Repositories, RepositoryError, Store, UnitOfWork};
 use parlor_domain::visitor::VisitorRepository;
 use parlor_domain::workspace::WorkspaceRepository;
+use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions, TransactionTrait,
@@ -78,6 +79,9 @@ fn sqlite_options(path: &Path, connections: u32) -> ConnectOptions {
         .max_lifetime(None)
         .test_before_acquire(false);
     options.acquire_timeout(PATIENCE).sqlx_logging(false).record_stmt_in_spans(false);
+    // A commit that fails (a full disk) is rolled back by SQLite itself, but the driver goes on counting a transaction: every
+    // later one would be a savepoint in one that nobody ends, and what it acknowledged would be lost with the process.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }));
     options.map_sqlx_sqlite_opts(move |options| {
         options
             .filename(&path)
@@ -243,5 +247,70 @@ impl<C: Connection> Repositories for SeaOrmRepositories<C> {
 impl UnitOfWork for SeaOrmRepositories<DatabaseTransaction> {
     async fn commit(self: Box<Self>) -> Result<(), RepositoryError> {
         self.db.commit().await.map_err(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::persistence::migrate;
+    use parlor_domain::clock::Timestamp;
+    use parlor_domain::id::WorkspaceId;
+    use parlor_domain::text::Name;
+    use parlor_domain::workspace::Workspace;
+    use sea_orm::prelude::Uuid;
+
+    fn workspace(number: u128, name: &str) -> Workspace {
+        let at = Timestamp(1);
+        Workspace {
+            id: WorkspaceId(Uuid::from_u128(number)),
+            name: Name::stored(name.to_owned()),
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_acknowledged_after_a_full_disk_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("parlor.db");
+        let store = open_sqlite(&path).await.unwrap();
+        migrate(&store).await.unwrap();
+        // The disk is full now, for this connection.
+        store.writer.execute_unprepared("PRAGMA max_page_count = 1").await.unwrap();
+        let work = Store::begin(&store).await.unwrap();
+        let mut refused = false;
+        for number in 0..64 {
+            refused |= work
+                .workspaces()
+                .insert(&workspace(100 + number, &format!("{number}{}", "x".repeat(10_000))))
+                .await
+                .is_err();
+        }
+        assert!(refused);
+        let _ = work.commit().await;
+
+        for (number, name, kept) in [(1, "one", true), (2, "two", false), (3, "three", true)] {
+            let work = Store::begin(&store).await;
+            let work = match work {
+                Ok(work) => work,
+                Err(_) => Store::begin(&store).await.unwrap(),
+            };
+            if work.workspaces().insert(&workspace(number, name)).await.is_ok() && kept {
+                work.commit().await.unwrap();
+            }
+        }
+        let seen = names(&store).await;
+        store.close().await.unwrap();
+        let again = open_sqlite(&path).await.unwrap();
+        assert_eq!(names(&again).await, seen, "readers saw what was durable");
+        assert!(!seen.contains(&"two".to_owned()));
+    }
+
+    async fn names(store: &SeaOrmStore) -> Vec<String> {
+        let all = store.read().await.unwrap().workspaces().list().await.unwrap();
+        all.into_iter().map(|workspace| workspace.name.into_string()).collect()
     }
 }

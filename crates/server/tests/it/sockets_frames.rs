@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 on_both! {
     async fn what_is_no_command_is_refused_and_the_tenth_in_a_minute_closes(app: TestApp) {
@@ -207,6 +209,39 @@ async fn too_many_bytes_a_second_are_refused() {
     let big = json!({"x": "x".repeat(60_000)});
     assert_eq!(socket.ask("ping", big.clone()).await["ok"], true, "a whole frame fits after a rest");
     assert_eq!(socket.ask("ping", big).await["error"]["code"], "rate_limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pings_pongs_and_fragments_are_not_free() {
+    let app = TestApp::start_with(Database::Sqlite, &["--limit-commands=0/0", "--limit-bytes=1000", "--limit-connections=0"]).await;
+    let (_, key) = app.room().await;
+    let part = || Message::Frame(Frame::message(Vec::new(), OpCode::Data(Data::Continue), false));
+    let ping = || Message::Ping(Vec::new().into());
+    let pong = || Message::Pong(Vec::new().into());
+    let frames: [&dyn Fn() -> Message; 3] = [&part, &ping, &pong];
+    for frame in frames {
+        for logs_in in [true, false] {
+            let mut socket = if logs_in { hello(&app, &key).await.0 } else { open(&app, "/ws").await };
+            if frame() == part() {
+                socket
+                    .send_raw(Message::Frame(Frame::message(Vec::new(), OpCode::Data(Data::Text), false)))
+                    .await;
+            }
+            for _ in 0..380 {
+                socket.send_raw(frame()).await;
+            }
+            assert_eq!(socket.closed().await, 4429, "logged in: {logs_in}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_hello_counts_as_a_command() {
+    let app = TestApp::start_with(Database::Sqlite, &["--limit-commands=1/2", "--limit-connections=0"]).await;
+    let (_, key) = app.room().await;
+    let (mut socket, _) = hello(&app, &key).await;
+    assert_eq!(socket.ask("ping", json!({})).await["ok"], true);
+    assert_eq!(socket.ask("ping", json!({})).await["error"]["code"], "rate_limited");
 }
 
 #[tokio::test(flavor = "multi_thread")]

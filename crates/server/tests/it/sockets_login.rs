@@ -56,6 +56,24 @@ on_both! {
         assert_eq!(wrong.closed().await, 4401);
     }
 
+    async fn a_channel_in_the_query_is_looked_at_apart_from_the_login(app: TestApp) {
+        let token = host_token(json!({"sub": "customer-7"}));
+        for (channel, code) in [("nonsense", 4403), ("018f6a3e-5b1c-7000-8000-0000000000c1", 4403)] {
+            assert_eq!(open(&app, &format!("/ws?token={token}&channel={channel}")).await.closed().await, code, "{channel}");
+        }
+        let mut socket = open(&app, &format!("/ws?channel=&token={token}")).await;
+        assert_eq!(socket.frame().await["event"], "session:welcome", "empty is none");
+    }
+
+    async fn a_seller_of_the_host_site_has_no_socket_here(app: TestApp) {
+        let token = host_token(json!({"sub": "seller-7", "role": "seller"}));
+        assert_eq!(open(&app, &format!("/ws?token={token}")).await.closed().await, 4403);
+        let mut socket = open(&app, "/ws").await;
+        assert_eq!(socket.ask("session:hello", json!({"token": token})).await["error"]["code"], "forbidden");
+        assert_eq!(socket.closed().await, 4403);
+        app.post("/api/realtime/tickets").bearer(&token).send().await.problem(403, "forbidden");
+    }
+
     async fn nothing_comes_before_the_login(app: TestApp) {
         for event in ["ping", "conversation:subscribe", "conversation:burn"] {
             let mut early = open(&app, "/ws").await;

@@ -116,20 +116,82 @@ on_both! {
         assert_eq!(socket.change().await["rev"], 2);
     }
 
-    async fn more_than_five_hundred_changes_are_a_reset(app: TestApp) {
+    async fn too_many_changes_are_a_reset(app: TestApp) {
         let (room, key) = app.room().await;
         let (mut writer, _) = hello(&app, &key).await;
         for n in 0..501 {
             writer.send(json!({"id": format!("{n}"), "event": "conversation:message", "data": {"conversation_id": room, "message": {"client_id": format!("{n}"), "text": "hi"}}})).await;
         }
         writer.reply("500").await;
+        writer.so_far().await;
         let reply = writer.done("conversation:subscribe", json!({"conversation_id": room, "after_rev": 0})).await;
         assert_eq!((&reply["result"], &reply["head_rev"]), (&json!("reset"), &json!(501)));
-        let reply = writer.done("conversation:subscribe", json!({"conversation_id": room, "after_rev": 1})).await;
+        let reply = writer.done("conversation:subscribe", json!({"conversation_id": room, "after_rev": 201})).await;
+        assert_eq!((&reply["result"], &reply["head_rev"]), (&json!("reset"), &json!(501)), "the queue keeps half of its room for what is live");
+        assert!(writer.so_far().await.is_empty());
+        let reply = writer.done("conversation:subscribe", json!({"conversation_id": room, "after_rev": 251})).await;
         assert_eq!(reply["result"], "ok");
-        let mut kept = Kept { rev: 1, ..Kept::default() };
+        let mut kept = Kept { rev: 251, ..Kept::default() };
         until(&mut writer, &mut kept, 501).await;
-        assert_eq!(kept.messages.len(), 500);
+        assert_eq!(kept.messages.len(), 250);
+    }
+
+    async fn what_the_queue_has_no_room_for_is_a_reset_and_the_live_changes_go_on(app: TestApp) {
+        let (long, key) = app.room().await;
+        let (mut writer, _) = hello(&app, &key).await;
+        let text = "x".repeat(9_000);
+        for n in 0..60 {
+            writer.say(&long, &format!("{n}"), &text).await;
+        }
+        for after in [20, 40] {
+            let reply = writer.done("conversation:subscribe", json!({"conversation_id": long, "after_rev": after})).await;
+            assert_eq!(reply["result"], "ok");
+            let mut kept = Kept { rev: after, ..Kept::default() };
+            until(&mut writer, &mut kept, 60).await;
+        }
+        let reply = writer.done("conversation:subscribe", json!({"conversation_id": long, "after_rev": 0})).await;
+        assert_eq!((&reply["result"], &reply["head_rev"]), (&json!("reset"), &json!(60)), "600 KB are more than half of the queue");
+        assert!(writer.so_far().await.is_empty());
+        app.say(&long, "live").await;
+        assert_eq!(writer.change().await["rev"], 61);
+    }
+
+    async fn a_hello_names_each_conversation_once_and_shares_one_budget(app: TestApp) {
+        let (access, _) = app.agent("ada@example.com", Role::Agent).await;
+        let text = "x".repeat(9_000);
+        let (mut rooms, mut ids) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            let (room, key) = app.room().await;
+            ids.push(app.conversation_id(&room).await);
+            let (mut writer, _) = hello(&app, &key).await;
+            for n in 0..30 {
+                writer.say(&room, &format!("{n}"), &text).await;
+            }
+            rooms.push(room);
+        }
+        let wish = |id: &str, after: i64| json!({"conversation_id": id, "after_rev": after});
+        let simple = ids[0].replace('-', "");
+        let (mut ada, session) = resume(&app, &access, json!([wish(&ids[0], 0), wish(&simple, 0), wish(&ids[0].to_uppercase(), 0), wish(&ids[1], 0), wish(&ids[2], 30), wish("none", 0)])).await;
+        let told: Vec<_> = session["resumed"].as_array().unwrap().iter().map(|one| (one["conversation_id"].as_str().unwrap(), one["result"].as_str().unwrap())).collect();
+        assert_eq!(told, [(&*ids[0], "ok"), (&*ids[1], "reset"), (&*ids[2], "ok"), ("none", "not_found")], "two of 300 KB are too much, what did not change is not");
+        for rev in 1..=30 {
+            assert_eq!(ada.change().await["rev"], rev);
+        }
+        for (room, id) in rooms.iter().zip(&ids) {
+            app.say(room, "live").await;
+            let change = ada.change().await;
+            assert_eq!((&change["conversation_id"], &change["rev"]), (&json!(id), &json!(31)));
+        }
+    }
+
+    async fn a_hello_names_at_most_two_hundred_conversations(app: TestApp) {
+        let (room, key) = app.room().await;
+        let mut socket = open(&app, "/ws").await;
+        let wishes = |count: usize| vec![json!({"conversation_id": room, "after_rev": 0}); count];
+        let reply = socket.ask("session:hello", json!({"token": key, "resume": wishes(201)})).await;
+        assert_eq!((&reply["error"]["code"], &reply["error"]["details"][0]["field"]), (&json!("invalid_input"), &json!("data.resume")));
+        let session = socket.done("session:hello", json!({"resume": wishes(200)})).await;
+        assert_eq!(session["resumed"].as_array().unwrap().len(), 1);
     }
 
     async fn a_gap_can_be_asked_for_on_the_same_connection(app: TestApp) {

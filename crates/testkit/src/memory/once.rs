@@ -7,7 +7,7 @@ use parlor_domain::agent::{ApiKey, ApiKeyRepository, Invitation, InvitationRepos
 use parlor_domain::audit::{AuditEntry, AuditRepository};
 use parlor_domain::clock::Timestamp;
 use parlor_domain::creation::{Creation, CreationRepository};
-use parlor_domain::id::{ApiKeyId, InvitationId, KeyHash, WorkspaceId};
+use parlor_domain::id::{AgentId, ApiKeyId, InvitationId, KeyHash, WorkspaceId};
 use parlor_domain::realtime::{Ticket, TicketRepository};
 use parlor_domain::store::RepositoryError;
 use uuid::Uuid;
@@ -24,6 +24,12 @@ impl InvitationRepository for View {
             insert_new(&mut state.invitations, invitation.id, invitation.clone())
         })
         .await
+    }
+
+    async fn delete_of(&self, agent: AgentId) -> Result<(), RepositoryError> {
+        self.change(|state| remove_where(&mut state.invitations, |invitation| invitation.agent_id == Some(agent)))
+            .await;
+        Ok(())
     }
 
     async fn find(&self, token: KeyHash) -> Result<Option<Invitation>, RepositoryError> {

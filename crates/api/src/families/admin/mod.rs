@@ -8,9 +8,11 @@ mod setup_page;
 
 pub use setup_page::pages;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The paths of this family.
-pub fn routes(config: &mut ServiceConfig) {
-    config.configure(auth::routes).configure(conversations::routes).configure(manage::routes);
+pub fn routes(config: &mut impl Routes) {
+    auth::routes(config);
+    conversations::routes(config);
+    manage::routes(config);
 }

@@ -11,9 +11,9 @@ pub use messages::*;
 pub use sessions::*;
 pub use visitors::*;
 
+use crate::routes::Routes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// What every answer of this family is wrapped in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -33,17 +33,17 @@ impl<T> Envelope<T> {
 }
 
 /// The paths of this family.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut impl Routes) {
     config
-        .service(create_visitor)
-        .service(list_visitor_profiles)
-        .service(validate_visitor)
-        .service(get_visitor_profile)
-        .service(edit_visitor_profile)
-        .service(identify_visitor)
-        .service(create_session)
-        .service(list_sessions)
-        .service(get_session)
-        .service(end_session)
-        .service(list_chat_messages);
+        .add(create_visitor)
+        .add(list_visitor_profiles)
+        .add(validate_visitor)
+        .add(get_visitor_profile)
+        .add(edit_visitor_profile)
+        .add(identify_visitor)
+        .add(create_session)
+        .add(list_sessions)
+        .add(get_session)
+        .add(end_session)
+        .add(list_chat_messages);
 }

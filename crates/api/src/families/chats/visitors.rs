@@ -1,12 +1,13 @@
 use super::Envelope;
 use super::caller::staff_of;
-use crate::extract::{Body, ClientAddress, Fields, OptionalBody, PageQuery, StaffAuth, channel_for, idempotency_key, visitor_by_key};
+use crate::extract::{Body, ClientAddress, Fields, OptionalBody, PageQuery, StaffAuth, channel_for, idempotency_key, to_the_end, visitor_by_key};
 use crate::families::shared::{
-    BodyProblems, CommonProblems, ConflictProblem, CredentialProblem, ListResponse, NotFoundProblem, QueryProblems, StaffProblems, given, visitor_context,
+    BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, QueryProblems, StaffProblems, given, visitor_context,
 };
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use parlor_domain::agent::Bearer;
 use parlor_domain::id::{VisitorId, VisitorKey};
 use parlor_domain::text::{self, Email, InvalidText, Line, Metadata, Name, Phone};
 use parlor_domain::visitor::{EditVisitor, NewVisitor, Visitor, VisitorContext, VisitorError, VisitorFilter};
@@ -286,7 +287,8 @@ impl EditVisitorRequest {
 #[patch("/api/chats/visitors/{id}")]
 pub async fn edit_visitor_profile(http: HttpRequest, request: Body<EditVisitorRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let Profile { visitor, id } = profile(&http, &state).await?;
-    let visitor = state.visitors.edit(visitor.workspace_id, visitor.id, request.0.parse()?).await?;
+    let (visitors, edit) = (state.visitors.clone(), request.0.parse()?);
+    let visitor = to_the_end(async move { visitors.edit(visitor.workspace_id, visitor.id, edit).await }).await??;
     Ok(HttpResponse::Ok().json(Envelope::new(VisitorResponse::new(&visitor, id))))
 }
 
@@ -304,13 +306,19 @@ pub struct IdentifyRequest {
 /// path ends, and `id` of the answer is a new key: keep it instead of the old one.
 #[utoipa::path(path = "/api/chats/visitors/{id}/identify/", tag = "Visitors", security(()), request_body = IdentifyRequest,
     params(("id" = Uuid, Path, description = "The visitor key")),
-    responses((status = 200, description = "The verified visitor", body = Envelope<VisitorResponse>), BodyProblems, CredentialProblem, NotFoundProblem, ConflictProblem, CommonProblems))]
+    responses((status = 200, description = "The verified visitor", body = Envelope<VisitorResponse>), BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem, CommonProblems))]
 #[post("/api/chats/visitors/{id}/identify")]
 pub async fn identify_visitor(http: HttpRequest, request: Body<IdentifyRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let id = id_in(&http);
     let visitor = visitor_by_key(&state, id).await?;
-    let claims = state.directory.host_claims(request.0.token.trim())?;
-    let identified = state.visitors.identify(&visitor, &claims).await?;
+    let Bearer::Customer(claims) = state.directory.authenticate(request.0.token.trim()).await? else {
+        return Err(Problem::new(
+            Code::Forbidden,
+            "The token belongs to an agent or seller, who cannot become a customer.",
+        ));
+    };
+    let visitors = state.visitors.clone();
+    let identified = to_the_end(async move { visitors.identify(&visitor, &claims).await }).await??;
     let key = identified.key.map_or_else(|| key_of(id), Ok)?;
     Ok(HttpResponse::Ok().json(Envelope::new(VisitorResponse::new(&identified.visitor, key.expose()))))
 }

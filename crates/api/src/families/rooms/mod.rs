@@ -6,16 +6,16 @@ mod room;
 pub use messages::*;
 pub use room::*;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The paths of this family.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut impl Routes) {
     config
-        .service(create_room)
-        .service(list_own_rooms)
-        .service(get_own_room)
-        .service(send_room_message)
-        .service(get_room_messages)
-        .service(mark_room_as_read)
-        .service(delete_own_message);
+        .add(create_room)
+        .add(list_own_rooms)
+        .add(get_own_room)
+        .add(send_room_message)
+        .add(get_room_messages)
+        .add(mark_room_as_read)
+        .add(delete_own_message);
 }

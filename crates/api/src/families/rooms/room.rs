@@ -1,4 +1,4 @@
-use crate::extract::{ClientAddress, Fields, OptionalBody, PageQuery, RoomAuth, channel_for, idempotency_key};
+use crate::extract::{ClientAddress, Fields, OptionalBody, PageQuery, RoomAuth, channel_for, idempotency_key, to_the_end};
 use crate::families::shared::{
     BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, ProvenVisitor, QueryProblems, RoomResponse, StaffProblems, channel_of,
     visitor_context,
@@ -132,9 +132,10 @@ pub async fn create_room(
     let content = serde_json::to_vec(&request).map_err(|error| Problem::internal(&error))?;
     let once = idempotency_key(&http, "room", &caller, &content)?;
     let begin = request.parse(proven.as_ref(), visitor_context(&http, address))?;
+    let conversations = state.conversations.clone();
     let Begun {
         key, conversation, repeated, ..
-    } = state.conversations.begin(&channel, begin, once).await?;
+    } = to_the_end(async move { conversations.begin(&channel, begin, once).await }).await??;
     let key = key.or_else(|| proven.and_then(|proven| proven.key));
     let body = CreatedRoomResponse {
         room: RoomResponse::new(&conversation),

@@ -1,6 +1,7 @@
 //! A logged-in socket as the hub sees it.
 
 use super::people::PersonKey;
+use crate::ws::close::Close;
 use crate::ws::identity::Identity;
 use crate::ws::queue::Queue;
 use parlor_domain::conversation::Audience;
@@ -78,6 +79,26 @@ impl Client {
     pub fn log_in_again(&self, identity: Identity) {
         self.warned.store(false, Ordering::Relaxed);
         self.set_identity(identity);
+    }
+
+    /// Takes in what a check of its login found: who it is now, or how to close. False if its socket closes.
+    ///
+    /// A check takes a while. If it logged in again meanwhile, what was found is about a login that counts no more.
+    pub(super) fn settle(&self, checked: &Identity, found: Result<Identity, Close>) -> bool {
+        let mut identity = self.identity.write().unwrap_or_else(PoisonError::into_inner);
+        if identity.proof() != checked.proof() {
+            return true;
+        }
+        match found {
+            Ok(found) => {
+                *identity = found;
+                true
+            }
+            Err(close) => {
+                self.queue.close(close);
+                false
+            }
+        }
     }
 
     /// The same login as it is known now.

@@ -16,7 +16,7 @@ mod topic;
 mod work;
 
 pub use client::{Client, MAX_SUBSCRIPTIONS};
-pub use frames::encode;
+pub use frames::{encode, missed};
 
 use super::close::Close;
 use super::identity::Identity;

@@ -13,40 +13,40 @@ use std::sync::Arc;
 impl Hub {
     /// Whether a client's login still stands, as of at most five seconds ago. If not, its socket is closed.
     pub async fn renew(&self, client: &Client) -> bool {
-        let close = match client.identity() {
-            Identity::Agent(caller) => self.renew_agent(client, caller).await,
-            Identity::Visitor(login) => self.renew_visitor(client, login).await,
+        let checked = client.identity();
+        let found = match &checked {
+            Identity::Agent(caller) => self.renewed_agent(caller).await,
+            Identity::Visitor(login) => self.renewed_visitor(login).await,
             Identity::Room(_) => None,
         };
-        close.into_iter().for_each(|close| client.queue.close(close));
-        close.is_none()
+        found.is_none_or(|found| client.settle(&checked, found))
     }
 
-    async fn renew_agent(&self, client: &Client, caller: Caller) -> Option<Close> {
-        match self.with.directory.renew(&caller).await {
-            Ok(caller) if !caller.is_staff() => Some(Close::Forbidden),
-            Ok(caller) => {
-                client.set_identity(Identity::Agent(caller));
-                None
-            }
-            Err(AuthenticationError::Expired | AuthenticationError::Invalid) => Some(Close::Unauthenticated),
-            // Nothing is known: what it does next asks the database again.
+    /// The agent as it is known now, or how to close; `None` if nothing is known.
+    async fn renewed_agent(&self, caller: &Caller) -> Option<Result<Identity, Close>> {
+        match self.with.directory.renew(caller).await {
+            Ok(caller) if !caller.is_staff() => Some(Err(Close::Forbidden)),
+            Ok(caller) => Some(Ok(Identity::Agent(caller))),
+            Err(AuthenticationError::Expired | AuthenticationError::Invalid) => Some(Err(Close::Unauthenticated)),
+            // What it does next asks the database again.
             Err(AuthenticationError::Repository(_)) => None,
         }
     }
 
-    async fn renew_visitor(&self, client: &Client, login: VisitorLogin) -> Option<Close> {
+    /// The visitor as it is known now, or how to close; `None` if nothing is known.
+    async fn renewed_visitor(&self, login: &VisitorLogin) -> Option<Result<Identity, Close>> {
         let found = match login.key {
             Some(key) => self.with.visitors.authenticate(key).await,
             None => self.with.visitors.get(login.visitor.workspace_id, login.visitor.id).await.map(Arc::new),
         };
         match found {
-            Ok(visitor) if visitor.id != login.visitor.id => Some(Close::Unauthenticated),
-            Ok(visitor) => {
-                client.set_identity(Identity::Visitor(VisitorLogin { visitor, ..login }));
-                None
-            }
-            Err(VisitorError::NotFound) => Some(Close::Unauthenticated),
+            Ok(visitor) if visitor.id != login.visitor.id => Some(Err(Close::Unauthenticated)),
+            Ok(visitor) => Some(Ok(Identity::Visitor(VisitorLogin {
+                visitor,
+                key: login.key,
+                expires_at: login.expires_at,
+            }))),
+            Err(VisitorError::NotFound) => Some(Err(Close::Unauthenticated)),
             Err(VisitorError::KeyReused | VisitorError::Security(_) | VisitorError::Repository(_)) => None,
         }
     }
@@ -82,5 +82,38 @@ impl Hub {
                 _ => self.leave(client, conversation.id),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parlor_domain::clock::Timestamp;
+    use parlor_domain::visitor::Visitor;
+    use parlor_testkit::{Fixture, MemoryStore};
+    use std::time::Duration;
+
+    fn login(visitor: &Visitor, expires_at: Timestamp) -> Identity {
+        Identity::Visitor(VisitorLogin {
+            visitor: Arc::new(visitor.clone()),
+            key: None,
+            expires_at: Some(expires_at),
+        })
+    }
+
+    #[tokio::test]
+    async fn what_is_found_about_a_login_that_was_replaced_meanwhile_changes_nothing() {
+        let visitor = Fixture::stored(&MemoryStore::new()).await.unwrap().visitor;
+        let soon = visitor.created_at;
+        let later = soon.plus(Duration::from_secs(60));
+        let client = Client::new(1, "n1-000001".to_owned(), Arc::default(), login(&visitor, soon), None);
+        let checked = client.identity();
+        client.log_in_again(login(&visitor, later));
+        assert!(client.settle(&checked, Ok(checked.clone())), "an old copy does not come back");
+        assert_eq!(client.identity().expires_at(), Some(later));
+        assert!(client.settle(&checked, Err(Close::Unauthenticated)));
+        assert_eq!(client.queue.closed(), None);
+        assert!(!client.settle(&client.identity(), Err(Close::Unauthenticated)));
+        assert_eq!(client.queue.closed(), Some(Close::Unauthenticated));
     }
 }

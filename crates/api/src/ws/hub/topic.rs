@@ -243,6 +243,11 @@ impl Topic {
 
     /// Hands on what the database says, then what waited.
     pub fn repaired(&mut self, read: &[(Audience, Catchup)]) -> Next {
+        // Who came while the database was read belongs to an audience that was not read for: what waits is not behind them.
+        let missing = |audience| self.members.iter().any(|member| member.client.audience == audience) && !read.iter().any(|(known, _)| *known == audience);
+        if missing(Audience::Staff) || missing(Audience::Public) {
+            return Next::Repair;
+        }
         for (audience, catchup) in read {
             if catchup.reset {
                 // Too much for one by one: these clients come back and are told to load the history.

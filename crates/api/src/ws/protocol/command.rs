@@ -48,6 +48,7 @@ pub struct SessionHello {
     pub client: Option<ClientInfo>,
     /// What to go on with.
     #[serde(default)]
+    #[schema(max_items = 200)]
     pub resume: Vec<Resume>,
 }
 

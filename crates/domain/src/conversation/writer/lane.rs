@@ -50,6 +50,14 @@ impl Lane<'_> {
     async fn round(&mut self, mut groups: Vec<Group>) -> Vec<Group> {
         let loaded = match self.load(&mut groups).await {
             Ok(loaded) => loaded,
+            // One row that cannot be read must not spoil the others: each group is tried alone.
+            Err(error) if is_refusal(&error) && groups.len() > 1 => {
+                let mut left = Vec::new();
+                for group in groups {
+                    left.extend(Box::pin(self.round(vec![group])).await);
+                }
+                return left;
+            }
             Err(error) => {
                 tracing::error!(%error, "conversations could not be loaded");
                 groups.into_iter().for_each(|group| group.refuse(&error.clone().into()));

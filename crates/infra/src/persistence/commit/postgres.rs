@@ -15,10 +15,15 @@ use sqlx::types::Json;
 use sqlx::{Arguments, AssertSqlSafe, Encode, Postgres, Type};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// What a lane's connection is told first. It serves one statement, in which every row is found by an index: that needs
 /// no new plan each time, and none that was made for tables that were still small.
-const MANNERS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off";
+const MANNERS: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET statement_timeout = '10s'";
+
+/// How long a batch may take. A connection that the network dropped without a word would be waited for for ever, and all
+/// conversations of the lane with it.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Connections that stay with the writer's lanes: given back to the pool after each batch, they would be pinged each time.
 pub struct PostgresLanes {
@@ -49,17 +54,26 @@ impl PostgresLanes {
     pub async fn write(&self, items: &[&CommitItem]) -> Result<HashSet<Uuid>, RepositoryError> {
         let (sql, arguments) = statement(items).map_err(|error| RepositoryError::Failed(error.to_string()))?;
         let mut connection = self.take().await?;
-        let stored = sqlx::query_scalar_with::<_, Uuid, _>(AssertSqlSafe(sql), arguments)
-            .fetch_all(&mut *connection)
-            .await;
+        let written = sqlx::query_scalar_with::<_, Uuid, _>(AssertSqlSafe(sql), arguments).fetch_all(&mut *connection);
+        let Ok(stored) = tokio::time::timeout(PATIENCE, written).await else {
+            connection.close_on_drop();
+            self.release();
+            return Err(RepositoryError::Unavailable("the database does not answer".to_owned()));
+        };
         match stored {
             Ok(ids) => {
                 self.rest(connection);
                 Ok(ids.into_iter().collect())
             }
             Err(error @ sqlx::Error::Database(_)) => {
-                self.rest(connection);
-                Err(sqlx_failure(&error))
+                let failure = sqlx_failure(&error);
+                if matches!(failure, RepositoryError::Unavailable(_)) {
+                    // The server goes down, or is not the writer any more: the next batch looks for it anew.
+                    connection.close_on_drop();
+                } else {
+                    self.rest(connection);
+                }
+                Err(failure)
             }
             Err(error) => {
                 // If this connection broke, the others have most likely broken with it.

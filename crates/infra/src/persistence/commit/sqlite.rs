@@ -20,7 +20,10 @@ pub async fn write(writer: &DatabaseConnection, items: &[&CommitItem]) -> Result
     match write_in(&transaction, items).await {
         Ok(stored) => transaction.commit().await.map(|()| stored).map_err(failure),
         Err(error) => {
-            transaction.rollback().await.map_err(failure)?;
+            // What went wrong first is what counts; a full disk has rolled back already.
+            if let Err(second) = transaction.rollback().await {
+                tracing::warn!(%second, "a transaction could not be rolled back");
+            }
             Err(error)
         }
     }

@@ -8,16 +8,16 @@ mod setup;
 pub use me::{AgentResponse, RoleWord};
 pub use setup::SetupRequest;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The paths.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut impl Routes) {
     config
-        .service(login::log_in)
-        .service(login::refresh_login)
-        .service(login::log_out)
-        .service(me::get_me)
-        .service(me::edit_me)
-        .service(me::change_password)
-        .service(setup::set_up);
+        .add(login::log_in)
+        .add(login::refresh_login)
+        .add(login::log_out)
+        .add(me::get_me)
+        .add(me::edit_me)
+        .add(me::change_password)
+        .add(setup::set_up);
 }

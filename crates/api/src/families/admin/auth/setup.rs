@@ -39,7 +39,7 @@ impl SetupRequest {
         let name = fields.parsed("name", Name::parse(&self.name));
         let password = fields.parsed("password", Password::parse(&self.password));
         let (email, (name, password)) = fields.take(email.zip(name.zip(password)))?;
-        state.limits.logins_address.check(&address.0)?;
+        state.limits.logins_address.check(&address.network())?;
         Ok(state.auth.set_up(self.token.trim(), email, name, password).await?)
     }
 }

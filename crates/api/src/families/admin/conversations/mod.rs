@@ -10,30 +10,30 @@ pub use detail::VisitorCardResponse;
 use crate::extract::StaffAuth;
 use crate::families::shared::OwnConversationRow;
 use crate::problem::{Code, Problem};
+use crate::routes::Routes;
 use crate::state::AppState;
 use actix_web::HttpResponse;
 use parlor_domain::agent::{Caller, Role};
 use parlor_domain::conversation::Conversation;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 /// The paths.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut impl Routes) {
     config
-        .service(list::list_conversations)
-        .service(detail::get_conversation)
-        .service(detail::delete_conversation)
-        .service(messages::send_agent_message)
-        .service(messages::mark_conversation_read)
-        .service(messages::list_conversation_messages)
-        .service(messages::edit_conversation_message)
-        .service(messages::delete_conversation_message)
-        .service(messages::react_to_message)
-        .service(actions::assign_conversation)
-        .service(actions::set_conversation_status)
-        .service(actions::flag_conversation)
-        .service(actions::label_conversation)
-        .service(actions::hand_to_assistant)
-        .service(actions::take_over_conversation);
+        .add(list::list_conversations)
+        .add(detail::get_conversation)
+        .add(detail::delete_conversation)
+        .add(messages::send_agent_message)
+        .add(messages::mark_conversation_read)
+        .add(messages::list_conversation_messages)
+        .add(messages::edit_conversation_message)
+        .add(messages::delete_conversation_message)
+        .add(messages::react_to_message)
+        .add(actions::assign_conversation)
+        .add(actions::set_conversation_status)
+        .add(actions::flag_conversation)
+        .add(actions::label_conversation)
+        .add(actions::hand_to_assistant)
+        .add(actions::take_over_conversation);
 }
 
 /// The row for the calling agent.

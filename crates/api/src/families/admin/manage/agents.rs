@@ -1,4 +1,4 @@
-use crate::extract::{AdminAuth, Body, Fields, PageQuery, PathId, StaffAuth};
+use crate::extract::{AdminAuth, Body, Fields, PageQuery, PathId, StaffAuth, to_the_end};
 use crate::families::admin::auth::{AgentResponse, RoleWord};
 use crate::families::admin::form::{patched, replaced};
 use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, QueryProblems, StaffProblems, given};
@@ -232,7 +232,8 @@ pub async fn edit_agent(auth: AdminAuth, id: web::Path<String>, body: Body<EditA
 ))]
 #[delete("/api/admin/agents/{id}")]
 pub async fn deactivate_agent(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    state.agents.deactivate(&auth.0, PathId::parse(&id, "agent")?).await?;
+    let (agents, id) = (state.agents.clone(), PathId::parse(&id, "agent")?);
+    to_the_end(async move { agents.deactivate(&auth.0, id).await }).await??;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -8,28 +8,28 @@ mod workspace;
 
 pub use channels::ChannelKindWord;
 
-use utoipa_actix_web::service_config::ServiceConfig;
+use crate::routes::Routes;
 
 /// The paths.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut impl Routes) {
     config
-        .service(agents::list_agents)
-        .service(agents::create_agent)
-        .service(agents::get_agent)
-        .service(agents::edit_agent)
-        .service(agents::deactivate_agent)
-        .service(agents::invite_agent)
-        .service(channels::list_channels)
-        .service(channels::create_channel)
-        .service(channels::get_channel)
-        .service(channels::edit_channel)
-        .service(channels::delete_channel)
-        .service(visitors::list_workspace_visitors)
-        .service(visitors::get_workspace_visitor)
-        .service(visitors::edit_workspace_visitor)
-        .service(workspace::get_workspace)
-        .service(workspace::edit_workspace)
-        .service(api_keys::list_api_keys)
-        .service(api_keys::create_api_key)
-        .service(api_keys::revoke_api_key);
+        .add(agents::list_agents)
+        .add(agents::create_agent)
+        .add(agents::get_agent)
+        .add(agents::edit_agent)
+        .add(agents::deactivate_agent)
+        .add(agents::invite_agent)
+        .add(channels::list_channels)
+        .add(channels::create_channel)
+        .add(channels::get_channel)
+        .add(channels::edit_channel)
+        .add(channels::delete_channel)
+        .add(visitors::list_workspace_visitors)
+        .add(visitors::get_workspace_visitor)
+        .add(visitors::edit_workspace_visitor)
+        .add(workspace::get_workspace)
+        .add(workspace::edit_workspace)
+        .add(api_keys::list_api_keys)
+        .add(api_keys::create_api_key)
+        .add(api_keys::revoke_api_key);
 }

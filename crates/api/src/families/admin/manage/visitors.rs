@@ -1,4 +1,4 @@
-use crate::extract::{Body, Fields, PageQuery, StaffAuth};
+use crate::extract::{Body, Fields, PageQuery, StaffAuth, to_the_end};
 use crate::families::admin::conversations::VisitorCardResponse;
 use crate::families::admin::form::patched;
 use crate::families::shared::{BodyProblems, CommonProblems, ListResponse, NotFoundProblem, QueryProblems, StaffProblems, given};
@@ -111,7 +111,8 @@ pub async fn edit_workspace_visitor(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let id = visitor_id(&id)?;
-    let visitor = state.visitors.edit(auth.0.workspace_id, id, body.0.parse()?).await?;
+    let (visitors, edit) = (state.visitors.clone(), body.0.parse()?);
+    let visitor = to_the_end(async move { visitors.edit(auth.0.workspace_id, id, edit).await }).await??;
     Ok(HttpResponse::Ok().json(VisitorCardResponse::new(&visitor)))
 }
 

@@ -1,0 +1,286 @@
+//! What people do with conversations: most of it is one command for the writer.
+
+mod begin;
+
+pub(crate) use begin::new_conversation;
+pub use begin::{BeginConversation, BeginError, Begun, Starter};
+
+use super::change::Outcome;
+use super::command::{Action, Actor, AgentActor, Command, NewMessage};
+use super::error::CommandError;
+use super::model::{Conversation, Status};
+use super::writer::{ConversationWriter, Done};
+use crate::clock::{Clock, Timestamp};
+use crate::event::EventBus;
+use crate::id::{AgentId, ConversationId, Ids, MessageId};
+use crate::message::Message;
+use crate::security::SecretBox;
+use crate::store::{RepositoryError, Store};
+use crate::text::{ClientId, Label, Line, MessageText};
+use crate::visitor::VisitorService;
+use std::sync::Arc;
+
+/// A message that was asked to be sent.
+#[derive(Debug, Clone)]
+pub struct Sent {
+    /// The message as it is now.
+    pub message: Arc<Message>,
+    /// The conversation after it.
+    pub conversation: Arc<Conversation>,
+    /// Whether it was stored before, under the same client id.
+    pub repeated: bool,
+}
+
+/// What people do with conversations.
+pub struct ConversationService {
+    store: Arc<dyn Store>,
+    writer: Arc<ConversationWriter>,
+    visitors: Arc<VisitorService>,
+    bus: Arc<dyn EventBus>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn Ids>,
+    secrets: Arc<dyn SecretBox>,
+}
+
+impl ConversationService {
+    /// Makes the service.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        writer: Arc<ConversationWriter>,
+        visitors: Arc<VisitorService>,
+        bus: Arc<dyn EventBus>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        secrets: Arc<dyn SecretBox>,
+    ) -> Self {
+        Self {
+            store,
+            writer,
+            visitors,
+            bus,
+            clock,
+            ids,
+            secrets,
+        }
+    }
+
+    /// Says something. `reply_to` must be a message of the conversation that the other readers see, too.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    #[expect(clippy::too_many_arguments, reason = "each is one field of the message")]
+    pub async fn send_message(
+        &self,
+        actor: Actor,
+        conversation_id: ConversationId,
+        text: MessageText,
+        private: bool,
+        reply_to: Option<MessageId>,
+        client_id: Option<ClientId>,
+        sent_at: Option<Timestamp>,
+    ) -> Result<Sent, CommandError> {
+        let id = MessageId(self.ids.ordered());
+        let done = self
+            .submit(
+                actor,
+                conversation_id,
+                Action::Send(NewMessage {
+                    id,
+                    text,
+                    private,
+                    reply_to,
+                    client_id,
+                    sent_at,
+                }),
+            )
+            .await?;
+        match done.outcome {
+            Outcome::Stored(message) => Ok(Sent {
+                message,
+                conversation: done.conversation,
+                repeated: false,
+            }),
+            Outcome::Repeated(message) => Ok(Sent {
+                message,
+                conversation: done.conversation,
+                repeated: true,
+            }),
+            Outcome::Changed | Outcome::MessageChanged(_) | Outcome::Unchanged => Err(CommandError::Failed),
+        }
+    }
+
+    /// Says it in other words.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn edit_message(&self, actor: Actor, conversation: ConversationId, message: MessageId, text: MessageText) -> Result<Sent, CommandError> {
+        self.change_message(actor, conversation, Action::Edit(message, text)).await
+    }
+
+    /// Takes a message back.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn delete_message(&self, actor: Actor, conversation: ConversationId, message: MessageId) -> Result<Sent, CommandError> {
+        self.change_message(actor, conversation, Action::Delete(message)).await
+    }
+
+    /// Puts a sign on a message; `None` takes it away.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn react(&self, actor: Actor, conversation: ConversationId, message: MessageId, emoji: Option<String>) -> Result<Sent, CommandError> {
+        self.change_message(actor, conversation, Action::React(message, emoji)).await
+    }
+
+    async fn change_message(&self, actor: Actor, conversation: ConversationId, action: Action) -> Result<Sent, CommandError> {
+        let done = self.submit(actor, conversation, action).await?;
+        match done.outcome {
+            Outcome::MessageChanged(message) => Ok(Sent {
+                message,
+                conversation: done.conversation,
+                repeated: false,
+            }),
+            Outcome::Stored(_) | Outcome::Repeated(_) | Outcome::Changed | Outcome::Unchanged => Err(CommandError::Failed),
+        }
+    }
+
+    /// The caller's side has read up to a place; `None` is the head.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn mark_read(&self, actor: Actor, conversation: ConversationId, up_to: Option<i64>) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self.submit(actor, conversation, Action::MarkRead(up_to)).await?.conversation)
+    }
+
+    /// The caller's client has received up to a place; `None` is the head.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn mark_delivered(&self, actor: Actor, conversation: ConversationId, up_to: Option<i64>) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self.submit(actor, conversation, Action::MarkDelivered(up_to)).await?.conversation)
+    }
+
+    /// Gives it to an active agent of the workspace, or back to the queue.
+    ///
+    /// # Errors
+    /// [`AssignError::AgentNotFound`], or what [`CommandError`] says.
+    pub async fn assign(&self, agent: AgentActor, conversation: ConversationId, to: Option<AgentId>) -> Result<Arc<Conversation>, AssignError> {
+        if let Some(to) = to {
+            let known = self.store.read().await?.agents().find(agent.workspace_id, to).await?;
+            known
+                .filter(|known| known.is_active() && known.role >= crate::agent::Role::Agent)
+                .ok_or(AssignError::AgentNotFound)?;
+        }
+        let workspace = agent.workspace_id;
+        let assigned = self.submit(Actor::Agent(agent), conversation, Action::Assign(to)).await?.conversation;
+        if let Some(to) = to {
+            // Whoever was deactivated between the look and the commit must not keep it.
+            let known = self.store.read().await?.agents().find(workspace, to).await?;
+            if !known.is_some_and(|known| known.is_active()) {
+                self.submit(Actor::System(workspace), conversation, Action::Release(to)).await?;
+                return Err(AssignError::AgentNotFound);
+            }
+        }
+        Ok(assigned)
+    }
+
+    /// The agent takes it.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn take_over(&self, agent: AgentActor, conversation: ConversationId) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self.submit(Actor::Agent(agent), conversation, Action::TakeOver).await?.conversation)
+    }
+
+    /// Lets the assistant answer. `available` says whether the channel has one.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn hand_to_assistant(&self, agent: AgentActor, conversation: ConversationId, available: bool) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self
+            .submit(Actor::Agent(agent), conversation, Action::HandToAssistant { available })
+            .await?
+            .conversation)
+    }
+
+    /// Sets where the work stands. `until` goes with [`Status::Snoozed`].
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn set_status(
+        &self,
+        agent: AgentActor,
+        conversation: ConversationId,
+        status: Status,
+        until: Option<Timestamp>,
+    ) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self
+            .submit(Actor::Agent(agent), conversation, Action::SetStatus(status, until))
+            .await?
+            .conversation)
+    }
+
+    /// Puts up the flag (with or without a reason) or takes it down.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn set_flag(&self, agent: AgentActor, conversation: ConversationId, flag: Option<Option<Line>>) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self.submit(Actor::Agent(agent), conversation, Action::SetFlag(flag)).await?.conversation)
+    }
+
+    /// Replaces the labels.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn set_labels(&self, agent: AgentActor, conversation: ConversationId, labels: Vec<Label>) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self.submit(Actor::Agent(agent), conversation, Action::SetLabels(labels)).await?.conversation)
+    }
+
+    /// Removes it for both parties; admins still see it until it is erased.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn delete(&self, agent: AgentActor, conversation: ConversationId) -> Result<(), CommandError> {
+        self.submit(Actor::Agent(agent), conversation, Action::DeleteConversation).await.map(drop)
+    }
+
+    /// Opens the snoozed conversations whose time has come; answers how many.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn wake_snoozed(&self) -> Result<usize, RepositoryError> {
+        let due = self.store.read().await?.conversations().snoozed_before(self.clock.now(), 500).await?;
+        let mut woken = 0;
+        for (workspace, conversation) in due {
+            let done = self.submit(Actor::System(workspace), conversation, Action::Wake).await;
+            woken += usize::from(done.is_ok_and(|done| done.outcome == Outcome::Changed));
+        }
+        Ok(woken)
+    }
+
+    async fn submit(&self, actor: Actor, conversation_id: ConversationId, action: Action) -> Result<Done, CommandError> {
+        self.writer
+            .submit(Command {
+                conversation_id,
+                actor,
+                action,
+            })
+            .await
+    }
+}
+
+/// Why a conversation was not assigned.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AssignError {
+    /// The agent does not exist here, is deactivated, or is a seller.
+    #[error("no such agent")]
+    AgentNotFound,
+    /// The command was refused.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// Storage failed.
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+}

@@ -1,0 +1,6 @@
+//! The writer: one command after the other, each stored before it is told.
+
+mod commits;
+mod failures;
+mod memory;
+mod once;
