@@ -96,12 +96,7 @@ fn swagger() -> SwaggerUi {
         DocumentUrl::new("Agents and admins", "/api/openapi/agents.json"),
         DocumentUrl::new("Operations", "/api/openapi/operations.json"),
     ];
-    SwaggerUi::new("/api/docs/{_:.*}").config(
-        Config::new(whole.chain(parts))
-            .deep_linking(true)
-            .persist_authorization(false)
-            .use_base_layout(),
-    )
+    SwaggerUi::new("/api/docs/{_:.*}").config(Config::new(whole.chain(parts)).deep_linking(true).persist_authorization(false))
 }
 
 /// The application of one worker. `files` adds what the browser gets beside the API.

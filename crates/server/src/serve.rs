@@ -20,6 +20,7 @@ use std::time::Duration;
 /// long as containers are given.
 const SOCKETS: Duration = Duration::from_secs(5);
 const REQUESTS: Duration = Duration::from_secs(4);
+const CLOSING: Duration = Duration::from_secs(1);
 
 /// Serves until SIGTERM or SIGINT.
 ///
@@ -124,8 +125,10 @@ impl Running {
         let _ = tokio::time::timeout(REQUESTS, self.handle.stop(true)).await;
         let _ = self.served.await;
         self.workers.stop().await;
-        if let Err(error) = self.wired.store.close().await {
-            tracing::warn!(%error, "the database could not be closed");
+        match tokio::time::timeout(CLOSING, self.wired.store.close()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the database could not be closed"),
+            Err(_) => tracing::warn!("the database did not close in time; what was committed is kept"),
         }
     }
 }

@@ -81,6 +81,11 @@ async fn documents_are_served_with_an_etag_and_the_page_works_offline() {
     for file in ["swagger-ui-bundle.js", "swagger-ui.css", "swagger-initializer.js"] {
         assert_eq!(app.get(&format!("/api/docs/{file}")).send().await.status, 200, "{file}");
     }
+    // The menu of documents is part of this layout only; without it the page shows nothing at all.
+    let started = app.get("/api/docs/swagger-initializer.js").send().await.text;
+    for part in ["StandaloneLayout", "/api/openapi.json", "/api/openapi/widget.json", "/api/openapi/agents.json"] {
+        assert!(started.contains(part), "{part}: {started}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
