@@ -49,8 +49,12 @@ on_both! {
         let forged = host_token_with("another-secret-of-the-right-length-0000", claims.clone());
         let none = format!("eyJhbGciOiJub25lIn0.{}.", host_token(claims.clone()).split('.').nth(1).unwrap());
         let (staff, _) = app.agent("ada@example.com", Role::Owner).await;
-        for token in [&expired, &forged, &none, &host_token(json!({"email": "nadia@example.com"})), &staff, &key, &"x".to_owned()] {
+        for token in [&expired, &forged, &none, &host_token(json!({"email": "nadia@example.com"})), &key, &"x".to_owned()] {
             app.post(&path).json(json!({"token": token})).send().await.problem(401, "unauthenticated");
+        }
+        // Who is known as somebody else does not become a customer.
+        for token in [&staff, &host_token(json!({"sub": "seller-1", "role": "seller"}))] {
+            app.post(&path).json(json!({"token": token})).send().await.problem(403, "forbidden");
         }
         assert_eq!(app.post(&path).json(json!({})).send().await.problem(400, "invalid_input")["errors"][0]["field"], "token");
         app.post(&format!("{VISITORS}{NOBODY}/identify/")).json(json!({"token": host_token(claims)})).send().await.problem(404, "visitor_not_found");
