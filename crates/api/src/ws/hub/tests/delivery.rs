@@ -190,3 +190,29 @@ async fn many_conversations_on_one_connection_stay_apart() {
         assert_eq!(own, [1, 2, 3]);
     }
 }
+
+#[tokio::test]
+async fn who_comes_during_a_repair_for_others_misses_nothing() {
+    let rig = Rig::new(Limits::OFF).await;
+    let agent = rig.agent();
+    rig.follow(&agent, 0).await;
+    rig.say("one").await;
+    rig.bus.drop_next(1);
+    rig.say("lost").await;
+    rig.say("three").await;
+    // The repair begins while only agents follow, so it reads for them.
+    let mut from = None;
+    rig.hub.with_topic(rig.id(), |topic| {
+        from = topic.repair_from();
+        Next::Done
+    });
+    assert_eq!(from, Some((Some(1), None)));
+    let visitor = rig.visitor();
+    rig.follow(&visitor, 0).await;
+    rig.say("four").await;
+    let read = rig.reader.catch_up(agent.identity().viewer(), rig.id(), 1).await.unwrap();
+    rig.hub.with_topic(rig.id(), |topic| topic.repaired(&[(Audience::Staff, read.clone())]));
+    tokio::spawn(rig.hub.clone().do_work());
+    assert_eq!(numbers(&frames_with_numbers(&visitor, 4).await), [1, 2, 3, 4]);
+    assert_eq!(numbers(&frames_with_numbers(&agent, 4).await), [1, 2, 3, 4]);
+}
