@@ -49,6 +49,8 @@ pub struct FaultyStore {
     pub answers_lost: AtomicUsize,
     /// So many loads answer that the database is not there.
     pub load_unavailable: AtomicUsize,
+    /// A load of this row fails as a whole.
+    pub unreadable: Mutex<Option<ConversationId>>,
     /// So many items are called stale.
     pub stale: AtomicUsize,
     gated: AtomicBool,
@@ -72,6 +74,7 @@ impl FaultyStore {
             unavailable: AtomicUsize::new(0),
             answers_lost: AtomicUsize::new(0),
             load_unavailable: AtomicUsize::new(0),
+            unreadable: Mutex::default(),
             stale: AtomicUsize::new(0),
             gated: AtomicBool::new(false),
             gate: Semaphore::new(0),
@@ -108,6 +111,9 @@ impl ConversationStore for FaultyStore {
         self.loads.fetch_add(1, Ordering::SeqCst);
         if take_one(&self.load_unavailable) {
             return Err(RepositoryError::Unavailable("it restarts".to_owned()));
+        }
+        if self.unreadable.lock().unwrap().is_some_and(|row| ids.contains(&row)) {
+            return Err(RepositoryError::Failed("a word that is not known".to_owned()));
         }
         self.inner.load(ids).await
     }

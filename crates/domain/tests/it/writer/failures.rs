@@ -36,6 +36,29 @@ async fn only_the_command_that_the_database_refuses_fails() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_read_refuses_its_own_commands_only() {
+    let world = World::new().await;
+    let node = world.node();
+    let (one, bad, three) = (world.conversation(), world.another_conversation().await, world.another_conversation().await);
+    *node.faults.unreadable.lock().unwrap() = Some(bad);
+    node.faults.close_gate();
+    let first = node.spawn(one, world.visitor(), send("first"));
+    node.faults.commit_has_begun(1).await;
+    let mut sending = Vec::new();
+    for id in [bad, three, one] {
+        sending.push(node.spawn(id, world.visitor(), send("hi")));
+        settle().await;
+    }
+    node.faults.open_gate();
+    first.await.unwrap().unwrap();
+    let mut answers = Vec::new();
+    for sent in sending {
+        answers.push(sent.await.unwrap().map(|done| stored(done).seq));
+    }
+    assert_eq!(answers, [Err(CommandError::Failed), Ok(1), Ok(2)]);
+}
+
+#[tokio::test]
 async fn after_an_unknown_outcome_the_repeat_is_stored_once() {
     let world = World::new().await;
     let node = world.node();
