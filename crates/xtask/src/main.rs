@@ -17,8 +17,8 @@ Usage: cargo xtask <task>
 
   check                                       format, lints, dependency rules, files and links
   test [--crash-rounds N] [-- cargo test …]   the whole test suite, on SQLite and on a Postgres that it brings
-  interop [--all]                             foreign clients: schemathesis, a generated TypeScript client, the AsyncAPI parser, the guides' samples;
-                                              --all searches longer and with new random input each time";
+  interop [--all]                             foreign clients: schemathesis, a generated TypeScript client, the AsyncAPI parser, the AI SDK, the
+                                              guides' samples; --all searches longer and with new random input each time, and tries LiteLLM";
 
 fn main() -> ExitCode {
     match run() {

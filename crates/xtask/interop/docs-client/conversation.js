@@ -5,6 +5,7 @@ import WebSocket from "ws";
 import { ParlorAgent } from "./parlor-agent.js";
 import { ParlorChat, ParlorError, call, sleep } from "./parlor-client.js";
 import { pollRoom } from "./parlor-poll.js";
+import { memory, setting, step, until } from "./steps.js";
 
 const url = setting("PARLOR_URL");
 const network = { up: true, cutAfterSending: null, sockets: new Set() };
@@ -31,13 +32,13 @@ function cut() {
 }
 
 const name = `Vera ${Date.now()}`;
-const kept = new Map();
-const storage = { getItem: (name) => kept.get(name) ?? null, setItem: (name, value) => kept.set(name, value), removeItem: (name) => kept.delete(name) };
+const storage = memory();
 const settled = (chat) => chat.state.messages.every(({ sending }) => sending === undefined);
 const texts = ({ messages }) => messages.map(({ text }) => text);
 
 const agent = new ParlorAgent({ url, WebSocket });
 await agent.login(setting("PARLOR_USERNAME"), setting("PARLOR_PASSWORD"));
+await letAssistant({ enabled: false }); // Two people talk here.
 const rows = new Map();
 let reloads = 0;
 const inbox = agent.inbox({ onReload: () => (reloads += 1), onRow: (row) => rows.set(row.id, row) });
@@ -135,7 +136,7 @@ await step("what the visitor sees is what is stored", async () => {
 await step("a client without sockets sees the same", async () => {
   const seen = new Map();
   const done = new AbortController();
-  const room = kept.get("parlor.room");
+  const room = storage.getItem("parlor.room");
   const polling = pollRoom({ url, room, every: 50, signal: done.signal, onMessages: (messages) => messages.forEach((message) => seen.set(message.id, message)) });
   await until(() => seen.size > 0, "the newest page");
   const { id } = await agent.reply(conversation, "For those who poll");
@@ -147,7 +148,7 @@ await step("a client without sockets sees the same", async () => {
 });
 
 await step("errors have a code", async () => {
-  const wrong = call(`${url}/api/public/chat-rooms/${kept.get("parlor.room")}/send_message/`, { method: "POST", body: { message: " " } });
+  const wrong = call(`${url}/api/public/chat-rooms/${storage.getItem("parlor.room")}/send_message/`, { method: "POST", body: { message: " " } });
   await assert.rejects(wrong, (error) => error instanceof ParlorError && error.code === "invalid_input" && error.fields[0].field === "message" && !error.retryable);
   await assert.rejects(call("http://127.0.0.1:9/"), ({ code, retryable }) => code === "offline" && retryable);
 });
@@ -160,6 +161,7 @@ await step("two renewals at the same time are one, and the login goes on", async
 
 inbox.close();
 chat.stop();
+await letAssistant({ enabled: true });
 await agent.logout();
 await assert.rejects(agent.conversations(), ({ code }) => code === "unauthenticated");
 console.log("the samples of the guide hold a conversation");
@@ -169,26 +171,7 @@ function newChat() {
   return new ParlorChat({ url, storage, WebSocket: Torn, profile: { name } });
 }
 
-async function step(name, action) {
-  try {
-    await action();
-  } catch (error) {
-    throw new Error(`${name}: ${error.message}`, { cause: error });
-  }
-  console.log(`- ${name}`);
-}
-
-/** Waits until `condition` gives something true, and returns it. */
-async function until(condition, what) {
-  for (const end = Date.now() + 30_000; Date.now() < end; await sleep(10)) {
-    const found = condition();
-    if (found) return found;
-  }
-  throw new Error(`waited in vain: ${what}`);
-}
-
-function setting(name) {
-  const value = process.env[name];
-  assert(value, `${name} is not set`);
-  return value;
+async function letAssistant(assistant) {
+  const { results: [channel] } = await agent.call("/api/admin/channels/");
+  await agent.call(`/api/admin/channels/${channel.id}/`, { method: "PATCH", body: { assistant } });
 }

@@ -1,11 +1,12 @@
 //! What the documents print works as printed: the README's first conversation, and the samples of the frontend guide.
 
 use super::{
+    SOURCES,
     node::Node,
     parlor::{OWNER, PASSWORD, Parlor, clean},
     workshop::Workshop,
 };
-use crate::process::{capture, run};
+use crate::process::{capture, free_port, run};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::{
@@ -18,8 +19,13 @@ use std::{
 /// The heading above the commands that are run.
 const HEADING: &str = "## A first conversation";
 
-/// What the README's visitor and agent say, in order.
-const SAID: [&str; 3] = ["Is the blue one still there?", "It is. Shall I keep it for you?", "Yes, please!"];
+/// What the README's visitor, assistant and agent say, in order.
+const SAID: [&str; 4] = [
+    "Is the blue one still there?",
+    "Thank you for your message. A person will reply as soon as possible.",
+    "It is. Shall I keep it for you?",
+    "Yes, please!",
+];
 
 /// The samples are clients of their own: they log in, send, lose their connection and resume.
 pub fn try_the_samples(node: &Node, parlor: &Parlor, folder: &Path) -> Result<()> {
@@ -32,6 +38,25 @@ pub fn try_the_samples(node: &Node, parlor: &Parlor, folder: &Path) -> Result<()
         .env("PARLOR_PASSWORD", PASSWORD))
 }
 
+/// The samples that ask the assistant, against an own server, whose model is the stand-in that the AI SDK's conversation has, too.
+pub fn ask_with_the_samples(node: &Node, binary: &Path, folder: &Path) -> Result<()> {
+    let workshop = Workshop::furnish(node, folder, "docs-client")?;
+    bring_samples(&workshop)?;
+    let stand_in = "model-server.js";
+    fs::copy(Path::new(SOURCES).join("ai-sdk").join(stand_in), workshop.folder.join(stand_in))?;
+    let port = free_port()?.to_string();
+    let model = format!("http://127.0.0.1:{port}/v1");
+    let settings = [("PARLOR_ASSISTANT_BASE_URL", model.as_str()), ("PARLOR_ASSISTANT_MODEL", "stand-in")];
+    let parlor = Parlor::start_with(binary, &workshop.folder, &settings)?;
+    run(workshop
+        .script("ask")?
+        .env("PARLOR_URL", parlor.url())
+        .env("PARLOR_USERNAME", OWNER)
+        .env("PARLOR_PASSWORD", PASSWORD)
+        .env("MODEL_PORT", port))
+    .inspect_err(|_| parlor.tell_its_log())
+}
+
 fn bring_samples(workshop: &Workshop<'_>) -> Result<()> {
     for entry in fs::read_dir("docs/samples")? {
         let sample = entry?.path();
@@ -42,8 +67,8 @@ fn bring_samples(workshop: &Workshop<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The blocks marked `bash` below the heading, in one shell, against this server instead of the one on the usual port. They end with
-/// the whole conversation, which must be the one that the README tells.
+/// The blocks marked `bash` below the heading, in one shell, against this server instead of the one on the usual port. The history that they
+/// print must be the conversation that the README tells, and they end with an answer of the assistant.
 pub fn follow_the_readme(node: &Node, parlor: &Parlor, binary: &Path, folder: &Path) -> Result<()> {
     let workshop = Workshop::furnish(node, folder, "docs-client")?;
     let blocks = bash_blocks(&fs::read_to_string("README.md")?);
@@ -59,18 +84,23 @@ pub fn follow_the_readme(node: &Node, parlor: &Parlor, binary: &Path, folder: &P
     println!("$ bash: {} lines of README.md", script.lines().count());
     let output = capture(&mut shell)?;
     print!("{output}");
-    let last = output.lines().last().context("the commands printed nothing")?;
-    let history: Value = serde_json::from_str(last).with_context(|| format!("the last line is no JSON: {last}"))?;
+    let history = output
+        .lines()
+        .rfind(|line| line.starts_with("{\"results\":"))
+        .context("no history was printed")?;
+    let history: Value = serde_json::from_str(history).with_context(|| format!("this is no JSON: {history}"))?;
     let said: Vec<_> = history
         .pointer("/results")
         .and_then(Value::as_array)
-        .context("the last line is no history")?
+        .context("there are no messages in the history")?
         .iter()
         .map(|message| message.get("text").and_then(Value::as_str))
         .collect();
     ensure!(said == SAID.map(Some), "the conversation is {said:?}");
     // The socket shows its message as its sender's other devices see it.
     ensure!(output.contains(r#""event":"conversation:new-message""#), "no event came over the socket");
+    ensure!(output.contains(r#""url":"/help/refunds""#), "the assistant names no article");
+    ensure!(output.trim_end().ends_with("data: [DONE]"), "the assistant's answer does not end as it should");
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! `cargo xtask interop`: clients that nobody of this project wrote, against the real binary. Node and Python tools are brought along,
 //! into `target/interop`.
 
+mod ai_sdk;
 mod documentation;
 mod http;
+mod litellm;
 mod node;
 mod parlor;
 mod python;
@@ -45,8 +47,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
         documentation::follow_the_readme(&node, &parlor, &binary, &folder)
     });
     report.step("samples of the frontend guide", || documentation::try_the_samples(&node, &parlor, &folder));
+    report.step("samples of the guide that ask the assistant", || {
+        documentation::ask_with_the_samples(&node, &binary, &folder)
+    });
     report.step("TypeScript client", || typescript::converse(&node, &parlor, &folder));
     report.step("AsyncAPI document", || typescript::check_asyncapi(&node, &parlor, &folder));
+    report.step("AI SDK", || ai_sdk::converse(&node, &binary, &folder));
+    if let Search::Long = search {
+        report.step("LiteLLM", || litellm::converse(&binary, &folder));
+    }
     report.step("schemathesis as a visitor", || {
         schemathesis::run(&python, &parlor, &search, &parlor.new_visitor()?, &folder)
     });
@@ -57,7 +66,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     });
     report.step("the server is still well", || parlor.must_be_ready());
     if let Err(failed) = report.finish() {
-        println!("the server's log: {}", parlor.log().display());
+        parlor.tell_its_log();
         return Err(failed);
     }
     Ok(())

@@ -27,6 +27,11 @@ pub struct Parlor {
 impl Parlor {
     /// Start it, wait until it is ready and make an owner from the shell, beside the running server.
     pub fn start(binary: &Path, folder: &Path) -> Result<Self> {
+        Self::start_with(binary, folder, &[])
+    }
+
+    /// As `start`, with settings besides those that every run has.
+    pub fn start_with(binary: &Path, folder: &Path, settings: &[(&str, &str)]) -> Result<Self> {
         let (data, log) = (folder.join("data"), folder.join("parlor.log"));
         if data.exists() {
             fs::remove_dir_all(&data)?;
@@ -38,7 +43,8 @@ impl Parlor {
             clean(shell)
                 .env("PARLOR_DATA_DIR", &data)
                 .env("PARLOR_LISTEN", &address)
-                .env("PARLOR_LIMITS", "off");
+                .env("PARLOR_LIMITS", "off")
+                .envs(settings.iter().copied());
             shell.stdout(output).stderr(errors);
         })?;
         let mut parlor = Self {
@@ -67,8 +73,9 @@ impl Parlor {
         &self.data
     }
 
-    pub fn log(&self) -> &Path {
-        &self.log
+    /// Where to look after something went wrong.
+    pub fn tell_its_log(&self) {
+        println!("the server's log: {}", self.log.display());
     }
 
     pub fn get(&self, path: &str) -> Result<String> {
@@ -90,6 +97,12 @@ impl Parlor {
     pub fn new_visitor(&self) -> Result<String> {
         let visitor = self.post("/api/chats/visitors/", &json!({ "name": "Vera Visitor" }), 201)?;
         text_at(&visitor, "/data/id")
+    }
+
+    /// A new session of this visitor, with its conversation.
+    pub fn new_session(&self, visitor: &str) -> Result<String> {
+        let session = self.post("/api/chats/sessions/", &json!({ "visitor_id": visitor }), 201)?;
+        text_at(&session, "/data/id")
     }
 
     /// The owner's access token.
