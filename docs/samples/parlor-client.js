@@ -19,23 +19,29 @@ export class ParlorError extends Error {
   }
 }
 
-/** One HTTP call: JSON in, JSON out, a ParlorError for everything else. */
-export async function call(url, { method = "GET", body, token, headers = {}, fetch = globalThis.fetch } = {}) {
+/** One HTTP request with JSON in it: the response if it is a good one, a ParlorError for everything else. */
+export async function request(url, { method = "GET", body, token, headers = {}, signal, fetch = globalThis.fetch } = {}) {
   const all = { ...headers };
   if (body !== undefined) all["Content-Type"] = "application/json";
   if (token) all.Authorization = `Bearer ${token}`;
   let response;
   try {
-    response = await fetch(url, { method, headers: all, body: body === undefined ? undefined : JSON.stringify(body) });
+    response = await fetch(url, { method, headers: all, signal, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new ParlorError("offline", "The server cannot be reached.");
   }
-  const answer = response.status === 204 ? null : await response.json().catch(() => null);
-  if (response.ok) return answer;
+  if (response.ok) return response;
+  const answer = await response.json().catch(() => null);
   // A proxy in between answers in its own words.
   const code = answer?.code ?? (response.status >= 500 ? "unavailable" : "unexpected");
   const retryAfter = 1000 * Number(response.headers.get("Retry-After") ?? 0);
   throw new ParlorError(code, answer?.detail ?? `HTTP ${response.status}`, { fields: answer?.errors, retryAfter });
+}
+
+/** One HTTP call: JSON in, JSON out, a ParlorError for everything else. */
+export async function call(url, options) {
+  const response = await request(url, options);
+  return response.status === 204 ? null : response.json().catch(() => null);
 }
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -264,7 +270,7 @@ export class ParlorChat {
   #typingSentAt = 0;
   #typingTimer = null;
   #listeners = new Set();
-  state = { connection: "connecting", status: "open", handledBy: "human", messages: [], unread: 0, typing: false };
+  state = { connection: "connecting", status: "open", handledBy: "human", messages: [], unread: 0, typing: false, writing: null };
 
   /** `profile` is what STEP 1 sends: `{ name, email, metadata, … }`, all optional. */
   constructor({ url, profile = {}, storage = pageStorage(), fetch = (...all) => globalThis.fetch(...all), WebSocket }) {
@@ -460,6 +466,8 @@ export class ParlorChat {
       ...(handledBy !== undefined && { handledBy }),
       ...(unread !== undefined && { unread: unread.visitor }),
       ...(event === "conversation:new-message" && { typing: false }),
+      // What the assistant wrote is stored now, or a person took over and it never will be.
+      ...((handledBy === "human" || data.message?.id === this.state.writing?.id) && { writing: null }),
     });
   }
 
@@ -469,10 +477,17 @@ export class ParlorChat {
       this.#show({ typing: data.state === "start" });
       this.#typingTimer = setTimeout(() => this.#show({ typing: false }), 8_000);
     }
+    if (event === "assistant:delta") this.#takeDelta(data);
     if (event === "conversation:read" && data.by === "agent") {
       this.#readUpTo(data.up_to_seq);
       this.#show({});
     }
+  }
+
+  /** Offsets count characters, not UTF-16 units. After a hole the finished message is awaited. */
+  #takeDelta({ message_id: id, offset, delta }) {
+    const known = offset > 0 && this.state.writing?.id === id ? this.state.writing.text : "";
+    if ([...known].length === offset) this.#show({ writing: { id, text: known + delta } });
   }
 
   #readUpTo(seq) {
