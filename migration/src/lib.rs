@@ -1,6 +1,7 @@
 //! The schema, one change per file, the same files for SQLite and Postgres.
 //!
 //! Tables are built with SeaQuery, which knows the types of both. Partial indexes are written as SQL that both understand.
+//! Only the index over help articles branches.
 //! Times are `BIGINT` Unix milliseconds; ids are `uuid` on Postgres and 16-byte blobs on SQLite.
 
 pub use sea_orm_migration::MigratorTrait;
@@ -22,6 +23,9 @@ mod m20260101_000011_create_sessions;
 mod m20260101_000012_create_tickets;
 mod m20260101_000013_create_creations;
 mod m20260101_000014_create_audit_log;
+mod m20260101_000015_create_articles;
+mod m20260101_000016_create_jobs;
+mod m20260101_000017_add_assistant;
 
 /// All changes in their order.
 pub struct Migrator;
@@ -44,6 +48,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000012_create_tickets::Migration),
             Box::new(m20260101_000013_create_creations::Migration),
             Box::new(m20260101_000014_create_audit_log::Migration),
+            Box::new(m20260101_000015_create_articles::Migration),
+            Box::new(m20260101_000016_create_jobs::Migration),
+            Box::new(m20260101_000017_add_assistant::Migration),
         ]
     }
 }

@@ -1,7 +1,7 @@
 //! Puts the application together: routes, documents, and what every request goes through.
 
 use crate::families::operations::CachedDocument;
-use crate::families::{admin, chats, operations, rooms};
+use crate::families::{admin, chats, help, operations, rooms, stored_chats};
 use crate::openapi::{self, AUDIENCES, KnownPaths};
 use crate::problem::{Code, Problem};
 use crate::request_id::name_requests;
@@ -36,8 +36,9 @@ pub struct Documents {
 }
 
 /// Pages and sockets, which OpenAPI does not describe.
-const PAGES: [(&str, &[&str]); 9] = [
+const PAGES: [(&str, &[&str]); 10] = [
     ("/setup", &["GET", "POST"]),
+    ("/help/{slug}", &["GET"]),
     ("/assets/{folder}/{file}", &["GET"]),
     ("/ws", &["GET"]),
     ("/ws/admin/chat", &["GET"]),
@@ -51,6 +52,7 @@ const PAGES: [(&str, &[&str]); 9] = [
 fn documented(config: &mut impl Routes) {
     chats::routes(config);
     rooms::routes(config);
+    stored_chats::routes(config);
     ws::routes(config);
     admin::routes(config);
     operations::routes(config);
@@ -111,6 +113,7 @@ pub fn application(
         .app_data(web::PayloadConfig::new(crate::extract::MAX_BODY))
         .configure(documented)
         .configure(admin::pages)
+        .configure(help::pages)
         .configure(ws::sockets)
         .configure(files)
         .route(
@@ -162,7 +165,7 @@ fn cors(state: &web::Data<AppState>) -> Cors {
     ];
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-        .allowed_headers(["authorization", "content-type", "idempotency-key", "x-parlor-channel"])
+        .allowed_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "x-parlor-channel"])
         .expose_headers(exposed)
         .max_age(3600);
     if state.origins.is_any() {
@@ -198,11 +201,18 @@ async fn count_requests<B: MessageBody>(mut request: ServiceRequest, next: Next<
     }
 }
 
-/// Lets every path answer with its last slash, too. Swagger UI needs it and keeps it.
+/// Lets every path answer with its last slash, too. Swagger UI needs it and keeps it. Some versions of the AI SDK add their part
+/// of the path behind the last slash of the stream's own address.
 async fn trim_slash<B: MessageBody>(mut request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, actix_web::Error> {
     let path = request.path();
-    if path.len() > 1 && path.ends_with('/') && path != "/api/docs/" {
-        let trimmed = match path.trim_end_matches('/') {
+    let doubled = path.contains("/chat/stream//");
+    if path.len() > 1 && (path.ends_with('/') || doubled) && path != "/api/docs/" {
+        let single = if doubled {
+            path.replace("/chat/stream//", "/chat/stream/")
+        } else {
+            path.to_owned()
+        };
+        let trimmed = match single.trim_end_matches('/') {
             "" => "/",
             trimmed => trimmed,
         };

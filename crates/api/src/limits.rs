@@ -1,12 +1,13 @@
 //! How much one address or account may do, counted by this node.
 
 use crate::extract::ClientAddress;
-use crate::limits_config::Limits;
+use crate::limits_config::{Limits, MinuteRate};
 use crate::problem::Problem;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use parlor_domain::id::VisitorId;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -29,8 +30,16 @@ pub struct Left {
 
 impl<K: Hash + Eq + Clone> PerMinute<K> {
     fn new(number: u32) -> Self {
-        let limiter = NonZeroU32::new(number).map(|number| {
-            let limiter: Keyed<K> = RateLimiter::new(Quota::per_minute(number), DefaultKeyedStateStore::default(), DefaultClock::default());
+        Self::with_burst(MinuteRate {
+            per_minute: number,
+            burst: number,
+        })
+    }
+
+    fn with_burst(rate: MinuteRate) -> Self {
+        let limiter = NonZeroU32::new(rate.per_minute).map(|number| {
+            let quota = Quota::per_minute(number).allow_burst(NonZeroU32::new(rate.burst).unwrap_or(NonZeroU32::MIN));
+            let limiter: Keyed<K> = RateLimiter::new(quota, DefaultKeyedStateStore::default(), DefaultClock::default());
             (limiter, number.get())
         });
         Self { limiter }
@@ -78,6 +87,8 @@ pub struct Limiters {
     pub logins_address: PerMinute<IpAddr>,
     /// New sockets, by address.
     pub connections: PerMinute<IpAddr>,
+    /// Questions to the assistant, by visitor.
+    pub questions: PerMinute<VisitorId>,
 }
 
 impl Limiters {
@@ -91,6 +102,7 @@ impl Limiters {
             logins_account: PerMinute::new(config.logins_account_per_minute),
             logins_address: PerMinute::new(config.logins_address_per_minute),
             connections: PerMinute::new(config.connections_per_minute),
+            questions: PerMinute::with_burst(config.questions),
             config,
         }
     }
@@ -111,6 +123,14 @@ impl Limiters {
         self.conversations.check(&address.network()).map(drop)
     }
 
+    /// Counts a question to the assistant.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn question(&self, visitor: VisitorId) -> Result<(), Problem> {
+        self.questions.check(&visitor).map(drop)
+    }
+
     /// Counts a tried login by account and by address.
     ///
     /// # Errors
@@ -128,5 +148,6 @@ impl Limiters {
         self.logins_account.tidy();
         self.logins_address.tidy();
         self.connections.tidy();
+        self.questions.tidy();
     }
 }

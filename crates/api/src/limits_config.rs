@@ -14,6 +14,20 @@ impl Rate {
     pub const OFF: Self = Self { per_second: 0, burst: 0 };
 }
 
+/// So many a minute, and so many at once after a rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MinuteRate {
+    /// How many a minute in the long run; 0 means without a limit.
+    pub per_minute: u32,
+    /// How many at once.
+    pub burst: u32,
+}
+
+impl MinuteRate {
+    /// No limit.
+    pub const OFF: Self = Self { per_minute: 0, burst: 0 };
+}
+
 /// The limits of this server. 0 switches one off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -27,6 +41,8 @@ pub struct Limits {
     pub logins_account_per_minute: u32,
     /// Tried logins for an address and minute.
     pub logins_address_per_minute: u32,
+    /// Questions of a visitor to the assistant.
+    pub questions: MinuteRate,
     /// Messages of a visitor, for a connection.
     pub visitor_messages: Rate,
     /// Messages of an agent, for a connection.
@@ -51,6 +67,7 @@ impl Limits {
         requests_per_minute: 0,
         logins_account_per_minute: 0,
         logins_address_per_minute: 0,
+        questions: MinuteRate::OFF,
         visitor_messages: Rate::OFF,
         agent_messages: Rate::OFF,
         commands: Rate::OFF,
@@ -69,6 +86,7 @@ impl Default for Limits {
             requests_per_minute: 600,
             logins_account_per_minute: 5,
             logins_address_per_minute: 20,
+            questions: MinuteRate { per_minute: 30, burst: 5 },
             visitor_messages: Rate { per_second: 1, burst: 10 },
             agent_messages: Rate { per_second: 5, burst: 30 },
             commands: Rate { per_second: 10, burst: 40 },

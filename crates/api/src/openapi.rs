@@ -22,13 +22,15 @@ use utoipa::{Modify, OpenApi};
         (name = "Sessions", description = "STEP 2: a visit and its conversation"),
         (name = "Messages", description = "STEP 3: what is said"),
         (name = "Rooms", description = "Conversations as their customer sees them"),
+        (name = "Stored chats", description = "What widgets with an assistant of their own store"),
         (name = "Realtime", description = "Tickets for sockets"),
         (name = "Login", description = "Agents log in"),
         (name = "Conversations", description = "Conversations as agents see them"),
         (name = "Agents", description = "The people on our side"),
         (name = "Channels", description = "Entry points"),
+        (name = "Articles", description = "Help that visitors read and the assistant answers from"),
         (name = "Visitors admin", description = "The people on the outside, as agents see them"),
-        (name = "Workspace", description = "The tenant and its keys"),
+        (name = "Workspace", description = "The tenant, its keys, and follow-up work that failed"),
         (name = "Operations", description = "Health and documents")
     ),
     components(schemas(ProblemBody)),
@@ -88,11 +90,25 @@ pub fn without_null_defaults(document: Document) -> Document {
 
 /// The audiences of the menu, with the tags that each sees.
 pub const AUDIENCES: [(&str, &str, &[&str]); 3] = [
-    ("widget", "Widget and customers", &["Visitors", "Sessions", "Messages", "Rooms", "Realtime"]),
+    (
+        "widget",
+        "Widget and customers",
+        &["Visitors", "Sessions", "Messages", "Rooms", "Stored chats", "Realtime"],
+    ),
     (
         "agents",
         "Agents and admins",
-        &["Realtime", "Login", "Conversations", "Agents", "Channels", "Visitors admin", "Workspace"],
+        &[
+            "Realtime",
+            "Login",
+            "Conversations",
+            "Stored chats",
+            "Agents",
+            "Channels",
+            "Articles",
+            "Visitors admin",
+            "Workspace",
+        ],
     ),
     ("operations", "Operations", &["Operations"]),
 ];

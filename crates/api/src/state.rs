@@ -5,6 +5,8 @@ use crate::network::Network;
 use crate::origins::AllowedOrigins;
 use crate::ws::Hub;
 use parlor_domain::agent::{AgentDirectory, AgentService, AuthService};
+use parlor_domain::article::ArticleService;
+use parlor_domain::assistant::AssistantService;
 use parlor_domain::channel::ChannelService;
 use parlor_domain::clock::Clock;
 use parlor_domain::conversation::{ConversationReader, ConversationService};
@@ -13,7 +15,7 @@ use parlor_domain::id::Ids;
 use parlor_domain::realtime::TicketService;
 use parlor_domain::session::SessionService;
 use parlor_domain::store::Store;
-use parlor_domain::visitor::VisitorService;
+use parlor_domain::visitor::{GeoLocator, VisitorService};
 use parlor_domain::workspace::WorkspaceService;
 use std::sync::Arc;
 
@@ -55,6 +57,10 @@ pub struct AppState {
     pub sessions: Arc<SessionService>,
     /// What people do with conversations.
     pub conversations: Arc<ConversationService>,
+    /// The assistant of all channels.
+    pub assistant: Arc<AssistantService>,
+    /// Help articles.
+    pub articles: Arc<ArticleService>,
     /// Reading conversations.
     pub reader: Arc<ConversationReader>,
     /// People on our side.
@@ -73,6 +79,8 @@ pub struct AppState {
     pub origins: AllowedOrigins,
     /// What the operator configured.
     pub settings: ApiSettings,
+    /// Where addresses are.
+    pub geo: Arc<dyn GeoLocator>,
     /// The metrics, if they are collected.
     pub metrics: Option<RenderMetrics>,
 }

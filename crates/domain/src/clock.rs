@@ -1,5 +1,6 @@
 //! Time. The domain never asks the system for it.
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
@@ -66,6 +67,13 @@ impl fmt::Display for Timestamp {
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+}
+
+/// Waits.
+#[async_trait]
+pub trait Timer: Send + Sync {
+    /// Returns after `duration`.
+    async fn sleep(&self, duration: Duration);
 }
 
 #[cfg(test)]

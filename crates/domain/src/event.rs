@@ -2,7 +2,7 @@
 
 use crate::clock::Timestamp;
 use crate::conversation::{ChangedFields, Conversation};
-use crate::id::{AgentId, ConversationId, LoginId, VisitorId, WorkspaceId};
+use crate::id::{AgentId, ConversationId, LoginId, MessageId, VisitorId, WorkspaceId};
 use crate::message::{Message, Side};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -116,6 +116,22 @@ pub enum Signal {
         agent: Participant,
         /// Begin or end.
         active: bool,
+    },
+    /// The assistant says more of the answer that it is writing.
+    AnswerDelta {
+        /// Where.
+        conversation_id: ConversationId,
+        /// The answer as it will be stored.
+        message_id: MessageId,
+        /// Characters before it.
+        offset: usize,
+        /// More text.
+        delta: Arc<str>,
+    },
+    /// The visitor wants no more of the answer that is being written.
+    StopAnswer {
+        /// Where.
+        conversation_id: ConversationId,
     },
     /// Somebody came or went.
     Presence {

@@ -66,6 +66,10 @@ id!(/// Names an API key (not its secret).
     ApiKeyId);
 id!(/// Names a line of the audit log.
     AuditId);
+id!(/// Names a help article.
+    ArticleId);
+id!(/// Names a piece of follow-up work.
+    JobId);
 
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {

@@ -5,6 +5,8 @@
 //! must promise, `service.rs` the use cases.
 
 pub mod agent;
+pub mod article;
+pub mod assistant;
 pub mod audit;
 pub mod cache;
 pub mod channel;
@@ -13,6 +15,7 @@ pub mod conversation;
 pub mod creation;
 pub mod event;
 pub mod id;
+pub mod job;
 pub mod message;
 pub mod page;
 pub mod realtime;

@@ -2,10 +2,12 @@
 //! changes of conversations go through [`crate::conversation::ConversationWriter`].
 
 use crate::agent::{AgentRepository, ApiKeyRepository, InvitationRepository, LoginRepository};
+use crate::article::ArticleRepository;
 use crate::audit::AuditRepository;
 use crate::channel::ChannelRepository;
 use crate::conversation::{AgentMarkRepository, ConversationRepository};
 use crate::creation::CreationRepository;
+use crate::job::JobRepository;
 use crate::message::MessageRepository;
 use crate::realtime::TicketRepository;
 use crate::session::SessionRepository;
@@ -58,6 +60,10 @@ pub trait Repositories: Send + Sync {
     fn creations(&self) -> &dyn CreationRepository;
     /// Who changed what.
     fn audit(&self) -> &dyn AuditRepository;
+    /// Help articles.
+    fn articles(&self) -> &dyn ArticleRepository;
+    /// Follow-up work.
+    fn jobs(&self) -> &dyn JobRepository;
 }
 
 /// Changes that become visible together. Dropping it without `commit` undoes them.

@@ -105,6 +105,8 @@ text!(/// The name of a person, a channel, a workspace, a label's text: 1–200 
     Name, 200, true);
 text!(/// What a message says: 1–10,000 characters, kept as received.
     MessageText, 10_000, false);
+text!(/// What the assistant says: 1–32,000 characters.
+    AnswerText, 32_000, false);
 text!(/// The client's own id of what it sends: 1–64 characters, unique for ever per conversation and author.
     ClientId, 64, false);
 text!(/// A line such as a subject, a reason or a title: 1–500 characters.

@@ -1,6 +1,9 @@
 //! Adapters: what the domain's ports are in reality.
 
+pub mod assistant;
 pub mod event_bus;
+pub mod geo;
+pub mod outgoing;
 pub mod persistence;
 pub mod security;
 pub mod system;

@@ -1,9 +1,10 @@
 //! Time and randomness of the machine.
 #![expect(clippy::disallowed_methods, reason = "the adapters of Clock and Ids")]
 
-use parlor_domain::clock::{Clock, Timestamp};
+use async_trait::async_trait;
+use parlor_domain::clock::{Clock, Timer, Timestamp};
 use parlor_domain::id::Ids;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 
 /// The machine's clock, cut to milliseconds.
@@ -14,6 +15,17 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Waits by tokio's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemTimer;
+
+#[async_trait]
+impl Timer for SystemTimer {
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
     }
 }
 

@@ -129,3 +129,60 @@ async fn execute(server: &str, statements: &[String]) {
     }
     db.close().await.expect("the connection closes");
 }
+
+/// A location database of the type `kind`, in which 203.0.113.0/24 is in Melk, and nothing else is anywhere.
+#[must_use]
+pub fn a_geo_database(kind: &str) -> Vec<u8> {
+    /// Kind of value (its number in the format) and size, which is below 29.
+    fn head(number: u8, size: usize) -> Vec<u8> {
+        let size = u8::try_from(size).unwrap_or(u8::MAX);
+        assert!(size < 29, "no long values here");
+        match number {
+            0..=7 => vec![number << 5 | size],
+            _ => vec![size, number - 7],
+        }
+    }
+    fn text(text: &str) -> Vec<u8> {
+        [head(2, text.len()), text.as_bytes().to_vec()].concat()
+    }
+    fn number(kind: u8, value: u32) -> Vec<u8> {
+        let bytes: Vec<u8> = value.to_be_bytes().into_iter().skip_while(|byte| *byte == 0).collect();
+        [head(kind, bytes.len()), bytes].concat()
+    }
+    fn map(fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let all = fields.iter().flat_map(|(name, value)| [text(name), value.clone()]);
+        std::iter::once(head(7, fields.len())).chain(all).flatten().collect()
+    }
+    fn list(items: &[Vec<u8>]) -> Vec<u8> {
+        [head(11, items.len()), items.concat()].concat()
+    }
+    let named = |name: &str| map(&[("names", map(&[("en", text(name))]))]);
+    let record = map(&[
+        ("country", named("Austria")),
+        ("subdivisions", list(&[named("Lower Austria")])),
+        ("city", named("Melk")),
+    ]);
+    // The way to ::203.0.113.0/120, one node for each bit; every other way ends nowhere.
+    let address = u128::from(u32::from_be_bytes([203, 0, 113, 0]));
+    let nodes: u32 = 120;
+    let mut tree = Vec::new();
+    for depth in 0..nodes {
+        let next = if depth + 1 == nodes { nodes + 16 } else { depth + 1 };
+        let right = address >> (127 - depth) & 1 == 1;
+        for way in if right { [nodes, next] } else { [next, nodes] } {
+            tree.extend(way.to_be_bytes().into_iter().skip(1));
+        }
+    }
+    let metadata = map(&[
+        ("binary_format_major_version", number(5, 2)),
+        ("binary_format_minor_version", number(5, 0)),
+        ("build_epoch", number(9, 1_763_629_200)),
+        ("database_type", text(kind)),
+        ("description", map(&[("en", text("for tests"))])),
+        ("ip_version", number(5, 6)),
+        ("languages", list(&[text("en")])),
+        ("node_count", number(6, nodes)),
+        ("record_size", number(5, 24)),
+    ]);
+    [tree, vec![0; 16], record, b"\xab\xcd\xefMaxMind.com".to_vec(), metadata].concat()
+}

@@ -33,6 +33,8 @@ async fn say_in(store: &SeaOrmStore, ids: &[ConversationId], text: &str) -> usiz
             updated: Vec::new(),
             agent_marks: Vec::new(),
             audit: Vec::new(),
+            jobs: Vec::new(),
+            finished_jobs: Vec::new(),
         }
     });
     // A wait in a circle would end one of the batches with an error.

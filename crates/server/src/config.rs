@@ -11,13 +11,14 @@ pub use describe::{Variable, env_example, everywhere, variables};
 use clap::Args;
 use parlor_api::limits_config::Limits;
 use parlor_api::network::Network;
+use parlor_domain::assistant::{ModelKey, OperatorModel};
 use parlor_domain::channel::Origin;
 use parlor_domain::id::ChannelId;
 use parlor_infra::security::{ServerSecret, must_be_strong};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use value::{given, lanes, limit, on_off, or_default, parsed, rate, separated};
+use value::{given, lanes, limit, minute_rate, on_off, or_default, parsed, rate, separated};
 
 /// What may be written, as flag or variable.
 #[derive(Debug, Clone, Args)]
@@ -63,6 +64,21 @@ pub struct Config {
     /// Claim of the host site's tokens that makes a seller
     #[arg(long, env = "PARLOR_HOST_JWT_ROLE_CLAIM", default_value = "role", value_name = "NAME")]
     pub host_jwt_role_claim: String,
+    /// Model server of all channels that name none: an OpenAI-compatible address that mostly ends in /v1. Without it help articles answer
+    #[arg(long, env = "PARLOR_ASSISTANT_BASE_URL", value_name = "URL")]
+    pub assistant_base_url: Option<String>,
+    /// Name of the model
+    #[arg(long, env = "PARLOR_ASSISTANT_MODEL", value_name = "NAME")]
+    pub assistant_model: Option<String>,
+    /// Key of the model server. Without it no Authorization header is sent
+    #[arg(long, env = "PARLOR_ASSISTANT_API_KEY", value_name = "SECRET", hide_env_values = true)]
+    pub assistant_api_key: Option<SecretText>,
+    /// Hosts (host or host:port) that channels may name although they are in a private network, separated by commas
+    #[arg(long, env = "PARLOR_OUTGOING_ALLOW", value_name = "HOSTS")]
+    pub outgoing_allow: Option<String>,
+    /// File that tells where addresses are, in the layout of GeoLite2-City. Without it visitors have no place
+    #[arg(long, env = "PARLOR_GEO_DATABASE", value_name = "FILE")]
+    pub geo_database: Option<String>,
     /// Address and port of an own listener for /metrics
     #[arg(long, env = "PARLOR_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
@@ -105,6 +121,9 @@ pub struct LimitConfig {
     /// Tried logins for an address and minute
     #[arg(long, env = "PARLOR_LIMIT_LOGINS_ADDRESS", default_value = "20", value_name = "NUMBER")]
     pub limit_logins_address: String,
+    /// Questions of a visitor to the assistant: a minute, and after the slash at once
+    #[arg(long, env = "PARLOR_LIMIT_QUESTIONS", default_value = "30/5", value_name = "RATE/BURST")]
+    pub limit_questions: String,
     /// Messages of a visitor, for a connection: a second, and after the slash at once
     #[arg(long, env = "PARLOR_LIMIT_VISITOR_MESSAGES", default_value = "1/10", value_name = "RATE/BURST")]
     pub limit_visitor_messages: String,
@@ -227,6 +246,12 @@ pub struct Settings {
     pub default_channel: Option<ChannelId>,
     /// How tokens of the host site are checked; `None`: they are not taken.
     pub host_jwt: Option<HostJwtSettings>,
+    /// The model server of all channels that name none.
+    pub assistant: OperatorModel,
+    /// Hosts that may be called although they are private.
+    pub outgoing_allow: Vec<String>,
+    /// The file with the places of addresses.
+    pub geo_database: Option<PathBuf>,
     /// Own listener for `/metrics`.
     pub metrics_listen: Option<SocketAddr>,
     /// Token for `/metrics`.
@@ -297,6 +322,9 @@ impl TryFrom<Config> for Settings {
                 .map(|id| parsed("PARLOR_DEFAULT_CHANNEL", id, "must be the id of a channel, a UUID"))
                 .transpose()?,
             host_jwt: host_jwt(&config)?,
+            assistant: assistant(&config)?,
+            outgoing_allow: separated("PARLOR_OUTGOING_ALLOW", given(config.outgoing_allow.as_deref()), value::host)?,
+            geo_database: given(config.geo_database.as_deref()).map(PathBuf::from),
             metrics_listen: given(config.metrics_listen.as_deref())
                 .map(|text| parsed("PARLOR_METRICS_LISTEN", text, "must be an address and port such as 127.0.0.1:9090"))
                 .transpose()?,
@@ -360,6 +388,27 @@ fn host_jwt(config: &Config) -> Result<Option<HostJwtSettings>, ConfigError> {
     }))
 }
 
+fn assistant(config: &Config) -> Result<OperatorModel, ConfigError> {
+    let base_url = given(config.assistant_base_url.as_deref()).map(value::model_server).transpose()?;
+    let model = given(config.assistant_model.as_deref());
+    let api_key = config.assistant_api_key.as_ref().and_then(|key| ModelKey::new(key.expose()));
+    let missing = |variable, other| ConfigError {
+        variable,
+        advice: format!("needs {other} beside it"),
+    };
+    match (&base_url, model) {
+        (Some(_), None) => return Err(missing("PARLOR_ASSISTANT_BASE_URL", "PARLOR_ASSISTANT_MODEL")),
+        (None, Some(_)) => return Err(missing("PARLOR_ASSISTANT_MODEL", "PARLOR_ASSISTANT_BASE_URL")),
+        (None, None) if api_key.is_some() => return Err(missing("PARLOR_ASSISTANT_API_KEY", "PARLOR_ASSISTANT_BASE_URL")),
+        _ => {}
+    }
+    Ok(OperatorModel {
+        base_url,
+        model: model.map(str::to_owned),
+        api_key,
+    })
+}
+
 /// All limits are read even when none is in force: a wrong value should not wait for the day somebody switches them on.
 fn limits(config: &LimitConfig) -> Result<Limits, ConfigError> {
     let limits = Limits {
@@ -368,6 +417,7 @@ fn limits(config: &LimitConfig) -> Result<Limits, ConfigError> {
         requests_per_minute: limit("PARLOR_LIMIT_REQUESTS", &config.limit_requests)?,
         logins_account_per_minute: limit("PARLOR_LIMIT_LOGINS_ACCOUNT", &config.limit_logins_account)?,
         logins_address_per_minute: limit("PARLOR_LIMIT_LOGINS_ADDRESS", &config.limit_logins_address)?,
+        questions: minute_rate("PARLOR_LIMIT_QUESTIONS", &config.limit_questions)?,
         visitor_messages: rate("PARLOR_LIMIT_VISITOR_MESSAGES", &config.limit_visitor_messages)?,
         agent_messages: rate("PARLOR_LIMIT_AGENT_MESSAGES", &config.limit_agent_messages)?,
         commands: rate("PARLOR_LIMIT_COMMANDS", &config.limit_commands)?,

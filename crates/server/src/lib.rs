@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod config;
+pub mod jobs;
 pub mod lock;
 pub mod logging;
 pub mod report;

@@ -47,6 +47,13 @@ pub fn start_report(settings: &Settings, state: &AppState, address: SocketAddr, 
     };
     line("origins", &origins);
     line(
+        "assistant",
+        &match (&settings.assistant.base_url, &settings.assistant.model) {
+            (Some(url), Some(model)) => format!("{model} at {url}, else help articles"),
+            _ => "help articles, and whatever model a channel names".to_owned(),
+        },
+    );
+    line(
         "host JWT",
         match &settings.host_jwt {
             Some(_) => "HS256",
@@ -84,6 +91,7 @@ fn limits_off(settings: &Settings) -> Vec<&'static str> {
         ("logins by address", limits.logins_address_per_minute),
         ("visitor messages", limits.visitor_messages.per_second),
         ("agent messages", limits.agent_messages.per_second),
+        ("questions", limits.questions.per_minute),
         ("commands", limits.commands.per_second),
         ("bytes", limits.bytes_per_second),
         ("visitor sockets", limits.visitor_sockets),

@@ -11,6 +11,7 @@ use anyhow::Context;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use parlor_api::app::application;
 use parlor_api::state::RenderMetrics;
+use parlor_domain::store::Store;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, OnceLock};
@@ -28,6 +29,12 @@ const CLOSING: Duration = Duration::from_secs(1);
 /// The start failed, with what to do about it.
 pub async fn serve(settings: Settings) -> anyhow::Result<()> {
     let Storage { store, secret, lock } = open_to_serve(&settings).await?;
+    if store.is_sqlite() {
+        // Nobody else can be working on what this file holds.
+        let work = store.begin().await?;
+        work.jobs().free_all().await?;
+        work.commit().await?;
+    }
     let metrics = (settings.metrics_listen.is_some() || settings.metrics_token.is_some())
         .then(collect_metrics)
         .transpose()?;
@@ -120,6 +127,7 @@ impl Running {
 
     /// Tells the sockets, lets running requests finish, and closes the database.
     pub async fn stop(self) {
+        self.wired.state.assistant.live().close();
         let closing = self.wired.state.hub.close_all();
         let _ = tokio::time::timeout(SOCKETS, closing).await;
         let _ = tokio::time::timeout(REQUESTS, self.handle.stop(true)).await;

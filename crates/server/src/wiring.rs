@@ -1,12 +1,14 @@
 //! The one file that names every adapter.
 
-use crate::config::{AllowedOrigins as ConfiguredSites, Settings};
+use crate::config::{AllowedOrigins as ConfiguredSites, ConfigError, Settings};
 use actix_web::web;
 use parlor_api::limits::Limiters;
 use parlor_api::origins::{AllowedOrigins, ConfiguredOrigins};
 use parlor_api::state::{ApiSettings, AppState, RenderMetrics};
 use parlor_api::ws::{Hub, HubDependencies};
 use parlor_domain::agent::{AgentDirectory, AgentService, AuthService};
+use parlor_domain::article::ArticleService;
+use parlor_domain::assistant::{AssistantDependencies, AssistantService, LiveAnswers};
 use parlor_domain::channel::ChannelService;
 use parlor_domain::clock::Clock;
 use parlor_domain::conversation::{ConversationReader, ConversationService, ConversationStore, ConversationWriter, WriterSettings};
@@ -16,12 +18,15 @@ use parlor_domain::realtime::TicketService;
 use parlor_domain::security::{HostTokens, PasswordHasher, SecretBox, Tokens};
 use parlor_domain::session::SessionService;
 use parlor_domain::store::Store;
-use parlor_domain::visitor::VisitorService;
+use parlor_domain::visitor::{GeoLocator, NoPlaces, VisitorService};
 use parlor_domain::workspace::WorkspaceService;
+use parlor_infra::assistant::OpenAiModel;
 use parlor_infra::event_bus::LocalEventBus;
+use parlor_infra::geo::MaxMindPlaces;
+use parlor_infra::outgoing::GuardedClient;
 use parlor_infra::persistence::SeaOrmStore;
 use parlor_infra::security::{AesSecretBox, Argon2PasswordHasher, HostJwt, JwtTokens, ServerSecret};
-use parlor_infra::system::{SystemClock, SystemIds};
+use parlor_infra::system::{SystemClock, SystemIds, SystemTimer};
 use std::sync::Arc;
 
 /// The application, put together. Nothing runs yet.
@@ -87,6 +92,28 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
             ..WriterSettings::default()
         },
     );
+    let channels = ChannelService::new(
+        database.clone(),
+        bus.clone(),
+        clock.clone(),
+        ids.clone(),
+        secrets.clone(),
+        settings.default_channel,
+    );
+    let articles = Arc::new(ArticleService::new(database.clone(), clock.clone(), ids.clone()));
+    let outgoing = Arc::new(GuardedClient::new(&settings.outgoing_allow)?);
+    let assistant = Arc::new(AssistantService::new(AssistantDependencies {
+        store: database.clone(),
+        writer: writer.clone(),
+        channels: channels.clone(),
+        articles: articles.clone(),
+        model: Arc::new(OpenAiModel::new(outgoing, clock.clone())),
+        live: LiveAnswers::new(clock.clone(), &*bus),
+        bus: bus.clone(),
+        clock: clock.clone(),
+        timer: Arc::new(SystemTimer),
+        operator: settings.assistant.clone(),
+    }));
     let directory = AgentDirectory::new(database.clone(), &*bus, clock.clone(), tokens.clone(), host);
     let visitors = VisitorService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), secrets.clone(), writer.clone());
     let conversations = ConversationService::new(
@@ -118,7 +145,9 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
 
     let state = AppState {
         workspaces: Arc::new(WorkspaceService::new(database.clone(), clock.clone(), ids.clone())),
-        channels: ChannelService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), settings.default_channel),
+        channels,
+        assistant,
+        articles,
         visitors,
         sessions: Arc::new(SessionService::new(database.clone(), clock.clone(), ids.clone(), secrets)),
         conversations,
@@ -144,6 +173,7 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
             trusted_proxies: settings.trusted_proxies.clone(),
             metrics_token: settings.metrics_token.as_ref().map(|token| token.expose().to_owned()),
         },
+        geo: places(settings)?,
         metrics,
         store: database,
         bus,
@@ -155,4 +185,17 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
         writer,
         store,
     })
+}
+
+/// A wrong file would show only as missing places, months later, so it stops the start.
+fn places(settings: &Settings) -> Result<Arc<dyn GeoLocator>, ConfigError> {
+    let Some(path) = &settings.geo_database else { return Ok(Arc::new(NoPlaces)) };
+    let places = MaxMindPlaces::open(path).map_err(|error| ConfigError {
+        variable: "PARLOR_GEO_DATABASE",
+        advice: format!(
+            "names {}, which {error}; give a file such as GeoLite2-City.mmdb, or leave the variable out",
+            path.display()
+        ),
+    })?;
+    Ok(Arc::new(places))
 }

@@ -1,5 +1,6 @@
 //! What runs beside the requests: the writer's lanes, and care on timers.
 
+use crate::jobs::work_off;
 use crate::wiring::Wired;
 use parlor_api::state::AppState;
 use parlor_domain::creation::REMEMBERED_FOR;
@@ -31,6 +32,7 @@ impl Workers {
         for lane in 0..wired.writer.lanes() {
             tasks.spawn(wired.writer.clone().run_lane(lane));
         }
+        tasks.spawn(work_off(wired.state.clone().into_inner(), &wired.writer));
         for task in wired.state.hub.tasks() {
             tasks.spawn(task);
         }

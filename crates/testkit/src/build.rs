@@ -3,14 +3,19 @@
 
 use crate::{FixedClock, SequentialIds};
 use parlor_domain::agent::{Agent, AgentSettings, Login, Role};
+use parlor_domain::article::{Article, ArticleBody, Slug};
+use parlor_domain::assistant::AssistantSettings;
 use parlor_domain::audit::AuditEntry;
 use parlor_domain::channel::{Channel, ChannelKind, IdentityRule};
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{AgentMark, CommitItem, Conversation, ConversationKind, Handler, ReadMark, Status};
-use parlor_domain::id::{AgentId, AuditId, ChannelId, ConversationId, Ids, LoginId, MessageId, RoomKey, SessionId, VisitorId, VisitorKey, WorkspaceId};
+use parlor_domain::id::{
+    AgentId, ArticleId, AuditId, ChannelId, ConversationId, Ids, JobId, LoginId, MessageId, RoomKey, SessionId, VisitorId, VisitorKey, WorkspaceId,
+};
+use parlor_domain::job::{Job, JobKind};
 use parlor_domain::message::{Message, MessageKind, MessageStatus, Sender, SenderKind, Side};
 use parlor_domain::session::Session;
-use parlor_domain::text::{Email, Name};
+use parlor_domain::text::{Email, Line, Name};
 use parlor_domain::visitor::{Visitor, VisitorContext};
 use parlor_domain::workspace::Workspace;
 use std::sync::Arc;
@@ -56,6 +61,8 @@ pub fn a_channel(workspace: &Workspace) -> Channel {
         name: Name::stored("Website".to_owned()),
         origins: Vec::new(),
         identity: IdentityRule::Optional,
+        assistant: AssistantSettings::default(),
+        assistant_key: None,
         created_at: now(),
         updated_at: now(),
         deleted_at: None,
@@ -148,10 +155,13 @@ pub fn a_conversation(visitor: &Visitor) -> Conversation {
         visitor_id: visitor.id,
         room_key: RoomKey::new(IDS.random()),
         kind: ConversationKind::Chat,
+        client_ref: None,
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Queue,
         handler_version: 0,
+        answer_id: None,
+        answers: 0,
         subject: None,
         flag: None,
         labels: Vec::new(),
@@ -291,6 +301,8 @@ pub fn an_item(base_version: i64, conversation: &Conversation, inserted: Vec<Mes
         updated: Vec::new(),
         agent_marks: Vec::new(),
         audit: Vec::new(),
+        jobs: Vec::new(),
+        finished_jobs: Vec::new(),
     }
 }
 
@@ -316,5 +328,37 @@ pub fn an_audit_entry(conversation: &Conversation, action: &str) -> AuditEntry {
         target_id: conversation.id.0,
         detail: serde_json::json!({}),
         at: now(),
+    }
+}
+
+/// An answer that the assistant owes in a conversation, due now.
+#[must_use]
+pub fn a_job(conversation: &Conversation) -> Job {
+    Job {
+        id: JobId(an_id()),
+        workspace_id: conversation.workspace_id,
+        conversation_id: conversation.id,
+        kind: JobKind::AssistantAnswer,
+        attempts: 0,
+        run_at: now(),
+        claim: None,
+        last_error: None,
+        dead_at: None,
+        created_at: now(),
+    }
+}
+
+/// A published article with an address of its own.
+#[must_use]
+pub fn an_article(workspace: &Workspace, title: &str, body: &str) -> Article {
+    Article {
+        id: ArticleId(an_id()),
+        workspace_id: workspace.id,
+        slug: Slug::stored(format!("article-{}", a_number())),
+        title: Line::stored(title.to_owned()),
+        body: ArticleBody::stored(body.to_owned()),
+        published: true,
+        created_at: now(),
+        updated_at: now(),
     }
 }

@@ -8,6 +8,8 @@ pub mod contract;
 mod fixture;
 mod ids;
 mod memory;
+pub mod model_server;
+mod scripted_model;
 mod secrets;
 
 pub use bus::RecordingEventBus;
@@ -15,4 +17,5 @@ pub use clock::FixedClock;
 pub use fixture::Fixture;
 pub use ids::SequentialIds;
 pub use memory::MemoryStore;
+pub use scripted_model::{Script, ScriptedModel, StillTimer};
 pub use secrets::{PlainHostTokens, PlainPasswordHasher, PlainSecretBox, PlainTokens};

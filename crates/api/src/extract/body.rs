@@ -15,6 +15,11 @@ const MAX_DRAINED: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Body<T>(pub T);
 
+/// A JSON body that may also be called `text/plain`, or nothing: so browsers name what they send while a page closes
+/// (`navigator.sendBeacon`).
+#[derive(Debug)]
+pub struct BeaconBody<T>(pub T);
+
 /// A JSON body that may be missing or `null`: then it is `T::default()`.
 #[derive(Debug)]
 pub struct OptionalBody<T>(pub T);
@@ -29,6 +34,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             let bytes = read(payload).await?;
             must_be_json(&request)?;
             parse(&bytes).map(Body)
+        })
+    }
+}
+
+impl<T: DeserializeOwned + 'static> FromRequest for BeaconBody<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let bytes = read(payload).await?;
+            let kind = request.content_type();
+            if !kind.is_empty() && !kind.eq_ignore_ascii_case("text/plain") {
+                must_be_json(&request)?;
+            }
+            parse(&bytes).map(Self)
         })
     }
 }

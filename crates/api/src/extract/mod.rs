@@ -12,7 +12,7 @@ pub use auth::{
     AdminAuth, LoginAuth, OwnerAuth, PersonAuth, RoomAuth, StaffAuth, VisitorAuth, bearer, channel_for, idempotency_key, visitor_by_key, visitor_of,
 };
 pub(crate) use body::wrong_field;
-pub use body::{Body, MAX_BODY, OptionalBody};
+pub use body::{BeaconBody, Body, MAX_BODY, OptionalBody};
 pub use fields::Fields;
 pub use page::{PageQuery, PathId, limit};
 pub use whole::to_the_end;

@@ -3,6 +3,9 @@
 
 pub mod admin;
 pub mod chats;
+pub mod help;
+mod html;
 pub mod operations;
 pub mod rooms;
 pub mod shared;
+pub mod stored_chats;

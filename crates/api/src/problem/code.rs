@@ -12,6 +12,8 @@ pub enum Code {
     InvalidInput,
     /// A session needs a visitor: call STEP 1 first.
     VisitorRequired,
+    /// A short chat id that nothing has needs a visitor: call `/api/users/data` first.
+    ChatUnknown,
     /// Nobody is logged in, or not any more.
     Unauthenticated,
     /// Logged in, but without the right.
@@ -50,9 +52,10 @@ pub enum Code {
 
 impl Code {
     /// All of them, for documents and tests.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::InvalidInput,
         Self::VisitorRequired,
+        Self::ChatUnknown,
         Self::Unauthenticated,
         Self::Forbidden,
         Self::VisitorMismatch,
@@ -78,6 +81,7 @@ impl Code {
         match self {
             Self::InvalidInput => "invalid_input",
             Self::VisitorRequired => "visitor_required",
+            Self::ChatUnknown => "chat_unknown",
             Self::Unauthenticated => "unauthenticated",
             Self::Forbidden => "forbidden",
             Self::VisitorMismatch => "visitor_mismatch",
@@ -102,7 +106,7 @@ impl Code {
     #[must_use]
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::InvalidInput | Self::VisitorRequired | Self::UnknownEvent | Self::UnsupportedProtocol => StatusCode::BAD_REQUEST,
+            Self::InvalidInput | Self::VisitorRequired | Self::ChatUnknown | Self::UnknownEvent | Self::UnsupportedProtocol => StatusCode::BAD_REQUEST,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::VisitorMismatch => StatusCode::FORBIDDEN,
             Self::NotFound | Self::VisitorNotFound | Self::SessionNotFound => StatusCode::NOT_FOUND,
@@ -126,6 +130,7 @@ impl Code {
         match self {
             Self::InvalidInput => "Invalid input",
             Self::VisitorRequired => "A visitor is required",
+            Self::ChatUnknown => "Unknown chat",
             Self::Unauthenticated => "Authentication required",
             Self::Forbidden => "Not allowed",
             Self::VisitorMismatch => "Another visitor's session",

@@ -2,6 +2,7 @@
 
 use super::{Code, Problem};
 use parlor_domain::agent::{AgentError, AuthError, AuthenticationError, SetupError};
+use parlor_domain::article::ArticleError;
 use parlor_domain::channel::ChannelError;
 use parlor_domain::conversation::{AssignError, BeginError, CommandError, ReadError};
 use parlor_domain::realtime::TicketError;
@@ -43,6 +44,7 @@ impl From<CommandError> for Problem {
                 Code::Conflict,
                 "This client id was used for another message; give every new message its own client id.",
             ),
+            CommandError::HandlerChanged => Self::new(Code::Conflict, "Somebody else handles the conversation now; load it again."),
             CommandError::Conflict(why) => Self::new(Code::Conflict, format!("Not possible now: {why}.")),
             CommandError::Busy => Self::new(Code::Unavailable, "The server is busy; repeat the call with the same client id."),
             CommandError::Unavailable => Self::new(
@@ -139,7 +141,19 @@ impl From<ChannelError> for Problem {
         match error {
             ChannelError::NotFound => Self::not_found("channel"),
             ChannelError::LastWebChannel => Self::new(Code::Conflict, "This is the last web channel of the workspace; create another one first."),
+            ChannelError::Security(error) => error.into(),
             ChannelError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<ArticleError> for Problem {
+    fn from(error: ArticleError) -> Self {
+        match error {
+            ArticleError::NotFound => Self::not_found("article"),
+            ArticleError::SlugTaken => Self::new(Code::Conflict, "Another article has this slug; choose another one, or change that article."),
+            ArticleError::SlugMissing => Self::field("slug", "is required, since nothing of the title can stand in an address"),
+            ArticleError::Repository(error) => error.into(),
         }
     }
 }

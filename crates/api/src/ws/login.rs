@@ -8,11 +8,10 @@ use parlor_domain::channel::{ChannelError, Origin};
 use parlor_domain::conversation::{ReadError, Viewer};
 use parlor_domain::id::{ChannelId, ConversationId, RoomKey, VisitorKey, WorkspaceId};
 use parlor_domain::realtime::{TicketError, TicketHolder, TicketService};
-use parlor_domain::store::RepositoryError;
 use parlor_domain::visitor::VisitorError;
 
 /// Nothing is known while the database is away: the client comes back.
-fn unavailable(error: &RepositoryError) -> Close {
+fn unavailable(error: &dyn std::fmt::Display) -> Close {
     tracing::warn!(%error, "a socket could not be logged in");
     Close::TooSlow
 }
@@ -41,6 +40,7 @@ pub async fn by_token(state: &AppState, token: &str, origin: Option<&str>, chann
             let channel = state.channels.resolve(channel, origin).await.map_err(|error| match error {
                 ChannelError::NotFound | ChannelError::LastWebChannel => Close::Forbidden,
                 ChannelError::Repository(error) => unavailable(&error),
+                ChannelError::Security(error) => unavailable(&error),
             })?;
             let visitor = state.visitors.of_claims(&channel, &claims).await.map_err(no_visitor)?;
             Ok(Identity::Visitor(VisitorLogin {

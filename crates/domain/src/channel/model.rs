@@ -1,3 +1,4 @@
+use crate::assistant::AssistantSettings;
 use crate::clock::Timestamp;
 use crate::id::{ChannelId, WorkspaceId};
 use crate::text::Name;
@@ -136,7 +137,7 @@ impl fmt::Display for Origin {
 }
 
 /// A configured entry point.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Channel {
     /// The entry point.
     pub id: ChannelId,
@@ -150,6 +151,10 @@ pub struct Channel {
     pub origins: Vec<Origin>,
     /// Whether visitors must prove who they are.
     pub identity: IdentityRule,
+    /// Its assistant.
+    pub assistant: AssistantSettings,
+    /// The assistant's key, encrypted.
+    pub assistant_key: Option<Vec<u8>>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its settings last changed.

@@ -1,8 +1,10 @@
 use super::{Channel, ChannelKind, IdentityRule, Origin};
+use crate::assistant::{AssistantSettings, ModelKey};
 use crate::cache::Cache;
 use crate::clock::Clock;
 use crate::event::{AccessChange, DomainEvent, EventBus, EventSubscriber};
 use crate::id::{ChannelId, Ids, WorkspaceId};
+use crate::security::{SecretBox, SecurityError};
 use crate::store::{RepositoryError, Store};
 use crate::text::Name;
 use std::sync::Arc;
@@ -16,6 +18,9 @@ pub enum ChannelError {
     /// A workspace keeps at least one web channel.
     #[error("this is the last web channel of the workspace")]
     LastWebChannel,
+    /// A helper failed; the cause is in the log.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// Storage failed.
     #[error(transparent)]
     Repository(#[from] RepositoryError),
@@ -32,6 +37,10 @@ pub struct NewChannel {
     pub origins: Vec<Origin>,
     /// Whether visitors must prove who they are.
     pub identity: IdentityRule,
+    /// Its assistant.
+    pub assistant: AssistantSettings,
+    /// The assistant's key.
+    pub assistant_key: Option<ModelKey>,
 }
 
 /// What shall be different; `None` stays.
@@ -43,6 +52,10 @@ pub struct EditChannel {
     pub origins: Option<Vec<Origin>>,
     /// Whether visitors must prove who they are.
     pub identity: Option<IdentityRule>,
+    /// Its assistant.
+    pub assistant: Option<AssistantSettings>,
+    /// The assistant's key; `Some(None)` takes it away. Without a new one it goes away with a change of the model server's address.
+    pub assistant_key: Option<Option<ModelKey>>,
 }
 
 /// Entry points: making them, and telling where a request belongs.
@@ -51,6 +64,7 @@ pub struct ChannelService {
     bus: Arc<dyn EventBus>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
+    secrets: Arc<dyn SecretBox>,
     default: Option<ChannelId>,
     all: Cache<(), Arc<Vec<Channel>>>,
 }
@@ -58,13 +72,21 @@ pub struct ChannelService {
 impl ChannelService {
     /// Makes the service. `default` is where a stranger's request belongs that names no channel; without it the oldest web channel.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>, bus: Arc<dyn EventBus>, clock: Arc<dyn Clock>, ids: Arc<dyn Ids>, default: Option<ChannelId>) -> Arc<Self> {
+    pub fn new(
+        store: Arc<dyn Store>,
+        bus: Arc<dyn EventBus>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn Ids>,
+        secrets: Arc<dyn SecretBox>,
+        default: Option<ChannelId>,
+    ) -> Arc<Self> {
         let service = Arc::new(Self {
             store,
             bus,
             all: Cache::new(Arc::clone(&clock), 1),
             clock,
             ids,
+            secrets,
             default,
         });
         let subscriber: Arc<dyn EventSubscriber> = service.clone();
@@ -106,6 +128,27 @@ impl ChannelService {
         self.default.and_then(by_id).or_else(oldest).ok_or(ChannelError::NotFound)
     }
 
+    /// The channel of a conversation, also one that is out of use.
+    ///
+    /// # Errors
+    /// What [`ChannelError`] says.
+    pub async fn of_conversation(&self, workspace: WorkspaceId, id: ChannelId) -> Result<Channel, ChannelError> {
+        if let Some(known) = self.all().await?.iter().find(|channel| channel.id == id && channel.workspace_id == workspace) {
+            return Ok(known.clone());
+        }
+        self.store.read().await?.channels().find(workspace, id).await?.ok_or(ChannelError::NotFound)
+    }
+
+    /// The plain key of a channel's assistant.
+    ///
+    /// # Errors
+    /// The stored key cannot be opened.
+    pub fn assistant_key(&self, channel: &Channel) -> Result<Option<ModelKey>, SecurityError> {
+        let Some(sealed) = &channel.assistant_key else { return Ok(None) };
+        let plain = self.secrets.open(sealed)?;
+        Ok(ModelKey::new(&String::from_utf8_lossy(&plain)))
+    }
+
     /// Those of a workspace, oldest first.
     ///
     /// # Errors
@@ -129,7 +172,14 @@ impl ChannelService {
     /// What [`ChannelError`] says.
     pub async fn create(&self, workspace: WorkspaceId, new: NewChannel) -> Result<Channel, ChannelError> {
         let now = self.clock.now();
-        let NewChannel { kind, name, origins, identity } = new;
+        let NewChannel {
+            kind,
+            name,
+            origins,
+            identity,
+            assistant,
+            assistant_key,
+        } = new;
         let id = ChannelId(self.ids.ordered());
         let channel = Channel {
             id,
@@ -138,6 +188,8 @@ impl ChannelService {
             name,
             origins,
             identity,
+            assistant,
+            assistant_key: assistant_key.map(|key| self.secrets.seal(key.expose().as_bytes())).transpose()?,
             created_at: now,
             updated_at: now,
             deleted_at: None,
@@ -160,6 +212,16 @@ impl ChannelService {
         channel.name = edit.name.unwrap_or(channel.name);
         channel.origins = edit.origins.unwrap_or(channel.origins);
         channel.identity = edit.identity.unwrap_or(channel.identity);
+        if let Some(assistant) = edit.assistant {
+            // A key belongs to its server: no other one may get it.
+            if assistant.base_url != channel.assistant.base_url {
+                channel.assistant_key = None;
+            }
+            channel.assistant = assistant;
+        }
+        if let Some(key) = edit.assistant_key {
+            channel.assistant_key = key.map(|key| self.secrets.seal(key.expose().as_bytes())).transpose()?;
+        }
         channel.updated_at = self.clock.now();
         work.channels().update(&channel).await?;
         work.commit().await?;

@@ -1,6 +1,8 @@
 use super::{AgentMark, Conversation};
 use crate::audit::AuditEntry;
 use crate::event::{ConversationChange, MessageChange};
+use crate::id::JobId;
+use crate::job::Job;
 use crate::message::Message;
 use std::sync::Arc;
 
@@ -76,6 +78,8 @@ pub struct Facts {
     pub message: Option<Arc<Message>>,
     /// The message stored under the command's client id, if that id is known to be taken.
     pub stored_first: Option<Arc<Message>>,
+    /// For what a browser tells again: the message in the place that it names among equal ones.
+    pub equal: Option<Arc<Message>>,
 }
 
 /// What a command gives its caller.
@@ -104,6 +108,10 @@ pub struct Change {
     pub agent_mark: Option<AgentMark>,
     /// A line for the audit log.
     pub audit: Option<AuditEntry>,
+    /// Work that follows.
+    pub job: Option<Job>,
+    /// Work that is done, or not wanted any more.
+    pub finished_job: Option<JobId>,
     /// What is told to everybody once it is durable, unless the change has a number and tells itself.
     pub signal: Option<SignalKind>,
     /// What changed of the conversation's own fields.
@@ -144,6 +152,8 @@ impl Change {
             message_change: None,
             agent_mark: None,
             audit: None,
+            job: None,
+            finished_job: None,
             signal: None,
             fields: ChangedFields::default(),
             numbered: false,

@@ -18,6 +18,9 @@ pub enum CommandError {
     /// The client id was used for another content.
     #[error("this client id was used for another message")]
     ClientIdReused,
+    /// The assistant was about to answer, and the conversation is not its own any more.
+    #[error("somebody else handles the conversation now")]
+    HandlerChanged,
     /// The state of the conversation forbids it.
     #[error("{0}")]
     Conflict(&'static str),

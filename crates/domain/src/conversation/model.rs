@@ -1,5 +1,6 @@
+use crate::assistant::AssistantSettings;
 use crate::clock::Timestamp;
-use crate::id::{AgentId, ChannelId, ConversationId, RoomKey, VisitorId, WorkspaceId};
+use crate::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use crate::message::{Message, Side};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ pub enum ConversationKind {
     Chat,
     /// `/api/public/chat-rooms`.
     Room,
+    /// `/api/users`: what a widget with an assistant of its own stores.
+    Stored,
 }
 
 impl ConversationKind {
@@ -20,6 +23,7 @@ impl ConversationKind {
         match self {
             Self::Chat => "chat",
             Self::Room => "room",
+            Self::Stored => "stored",
         }
     }
 
@@ -29,8 +33,26 @@ impl ConversationKind {
         match word {
             "chat" => Some(Self::Chat),
             "room" => Some(Self::Room),
+            "stored" => Some(Self::Stored),
             _ => None,
         }
+    }
+
+    /// Who answers at the start of a conversation that begins by this door.
+    #[must_use]
+    pub const fn first_handler(self, assistant: &AssistantSettings) -> Handler {
+        let assistant_answers = match self {
+            Self::Chat => assistant.enabled,
+            Self::Room => assistant.enabled && assistant.in_rooms,
+            Self::Stored => false,
+        };
+        if assistant_answers { Handler::Assistant } else { Handler::Queue }
+    }
+
+    /// Whether the assistant may ever answer. In stored chats the browser brings its own.
+    #[must_use]
+    pub const fn takes_assistant(self) -> bool {
+        !matches!(self, Self::Stored)
     }
 }
 
@@ -239,6 +261,8 @@ pub struct Conversation {
     pub room_key: RoomKey,
     /// The door it began by.
     pub kind: ConversationKind,
+    /// What the client calls it, in families where clients choose ids; unique in workspace and kind. In stored chats a proof.
+    pub client_ref: Option<String>,
     /// Where the work stands.
     pub status: Status,
     /// When a snoozed one comes back; `None` in `snoozed`: when the visitor writes.
@@ -247,6 +271,10 @@ pub struct Conversation {
     pub handler: Handler,
     /// Raised with every change of handler: an answer begun under an older one is refused.
     pub handler_version: i64,
+    /// The answer that the assistant owes: the id of its message and of its job.
+    pub answer_id: Option<MessageId>,
+    /// Answers of the assistant since it was last handed the conversation.
+    pub answers: i64,
     /// What it is about.
     pub subject: Option<Subject>,
     /// A warning sign.
@@ -365,13 +393,17 @@ impl Conversation {
         ReadMark { seq: self.last_seq, count }
     }
 
-    /// Gives it to somebody. True if that is a change.
+    /// Gives it to somebody; an answer that was owed is not owed any more. True if that is a change.
     pub fn set_handler(&mut self, handler: Handler) -> bool {
         if self.handler == handler {
             return false;
         }
         self.handler = handler;
         self.handler_version += 1;
+        self.answer_id = None;
+        if handler == Handler::Assistant {
+            self.answers = 0;
+        }
         true
     }
 

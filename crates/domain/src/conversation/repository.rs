@@ -48,6 +48,8 @@ pub trait ConversationRepository: Send + Sync {
     async fn find(&self, workspace: WorkspaceId, id: ConversationId) -> Result<Option<Conversation>, RepositoryError>;
     /// The one that a room key proves, deleted or not.
     async fn find_by_room_key(&self, key: RoomKey) -> Result<Option<Conversation>, RepositoryError>;
+    /// The one that a client calls so, deleted or not.
+    async fn find_by_client_ref(&self, workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Result<Option<Conversation>, RepositoryError>;
     /// Those of a workspace, newest activity first by (`last_message_at`, id).
     async fn list(
         &self,
@@ -70,7 +72,7 @@ pub trait ConversationRepository: Send + Sync {
     async fn assigned_to(&self, workspace: WorkspaceId, agent: AgentId) -> Result<Vec<ConversationId>, RepositoryError>;
     /// Snoozed ones whose time has come, at most `limit`.
     async fn snoozed_before(&self, now: Timestamp, limit: usize) -> Result<Vec<(WorkspaceId, ConversationId)>, RepositoryError>;
-    /// Adds one. It begins with a `version` of its own.
+    /// Adds one. It begins with a `version` of its own. [`RepositoryError::Conflict`]: its `client_ref` is taken.
     async fn insert(&self, conversation: &Conversation) -> Result<(), RepositoryError>;
     /// Gives all conversations of a visitor to another one, with the author of the visitor's messages, so that repeats
     /// still match. Answers the ids.

@@ -1,7 +1,8 @@
 use super::{AgentMark, Conversation};
 use crate::audit::AuditEntry;
-use crate::id::{ConversationId, MessageId};
-use crate::message::{AuthorId, Message};
+use crate::id::{ConversationId, JobId, KeyHash, MessageId};
+use crate::job::Job;
+use crate::message::{AuthorId, Message, SenderKind};
 use crate::store::RepositoryError;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ pub enum MessageKey {
     Place(ConversationId, i64),
     /// By author and the author's client id.
     ClientId(ConversationId, AuthorId, String),
+    /// The so-many-th (from 1, by place) public message of this kind of sender with this content.
+    Equal(ConversationId, SenderKind, KeyHash, usize),
 }
 
 /// What one batch does to one conversation. All of it is written, or nothing.
@@ -32,6 +35,10 @@ pub struct CommitItem {
     pub agent_marks: Vec<AgentMark>,
     /// Lines for the audit log.
     pub audit: Vec<AuditEntry>,
+    /// Work that follows.
+    pub jobs: Vec<Job>,
+    /// Work that is done, or not wanted any more.
+    pub finished_jobs: Vec<JobId>,
 }
 
 /// What became of an item.

@@ -53,6 +53,8 @@ pub trait MessageRepository: Send + Sync {
     async fn history(&self, conversation: ConversationId, query: HistoryQuery) -> Result<HistoryPage, RepositoryError>;
     /// Messages made or changed after number `after` as the audience counts, each once, by that number rising: the `limit` lowest.
     async fn changed_after(&self, conversation: ConversationId, audience: Audience, after: i64, limit: usize) -> Result<Vec<Message>, RepositoryError>;
+    /// The newest `each` public messages of each conversation, by conversation and then place, rising.
+    async fn newest_of(&self, conversations: &[ConversationId], each: usize) -> Result<Vec<Message>, RepositoryError>;
     /// Adds the first messages of a conversation, in the unit of work that makes it.
     async fn insert(&self, messages: &[Message]) -> Result<(), RepositoryError>;
 }

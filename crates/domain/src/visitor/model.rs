@@ -39,6 +39,68 @@ pub struct VisitorContext {
     /// Its title.
     #[serde(default)]
     pub page_title: Option<String>,
+    /// The page that led there.
+    #[serde(default)]
+    pub referrer: Option<String>,
+    /// The country of the address, in English.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// The part of the country.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// The city.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// The browser, such as `Firefox`.
+    #[serde(default)]
+    pub browser: Option<String>,
+    /// The system it runs on, such as `Windows 10`.
+    #[serde(default)]
+    pub os: Option<String>,
+    /// The kind of device, such as `phone`.
+    #[serde(default)]
+    pub device: Option<String>,
+    /// The time zone that the page told, such as `Europe/Vienna`.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    /// The size of the screen that the page told, such as `1920x1080`.
+    #[serde(default)]
+    pub screen: Option<String>,
+}
+
+impl VisitorContext {
+    /// City and country, as far as they are known: `Vienna, Austria`.
+    #[must_use]
+    pub fn location(&self) -> Option<String> {
+        let known: Vec<&str> = [&self.city, &self.country].into_iter().flatten().map(String::as_str).collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    }
+
+    /// Browser, system and kind of device, as far as they are known: `Firefox on Windows 10 (desktop)`.
+    #[must_use]
+    pub fn device_name(&self) -> Option<String> {
+        let program = match (&self.browser, &self.os) {
+            (Some(browser), Some(os)) => Some(format!("{browser} on {os}")),
+            (browser, os) => browser.as_ref().or(os.as_ref()).cloned(),
+        };
+        match (program, &self.device) {
+            (Some(program), Some(device)) => Some(format!("{program} ({device})")),
+            (program, device) => program.or_else(|| device.clone()),
+        }
+    }
+
+    /// This newer sight of a visitor, with what only the page tells, and did not tell again, taken from the older one.
+    #[must_use]
+    pub fn after(self, older: Self) -> Self {
+        Self {
+            page_url: self.page_url.or(older.page_url),
+            page_title: self.page_title.or(older.page_title),
+            referrer: self.referrer.or(older.referrer),
+            timezone: self.timezone.or(older.timezone),
+            screen: self.screen.or(older.screen),
+            ..self
+        }
+    }
 }
 
 /// A person on the outside.
@@ -106,5 +168,55 @@ impl Visitor {
         if !self.is_verified() {
             self.external_id = Some(Identity::claimed(id));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn place_and_device_are_named_as_far_as_they_are_known() {
+        let mut context = VisitorContext::default();
+        assert_eq!((context.location(), context.device_name()), (None, None));
+        context.country = some("Austria");
+        context.os = some("Linux");
+        assert_eq!((context.location(), context.device_name()), (some("Austria"), some("Linux")));
+        context.city = some("Vienna");
+        context.browser = some("Firefox");
+        context.device = some("desktop");
+        assert_eq!(context.location(), some("Vienna, Austria"));
+        assert_eq!(context.device_name(), some("Firefox on Linux (desktop)"));
+        assert_eq!(
+            VisitorContext {
+                device: some("phone"),
+                ..VisitorContext::default()
+            }
+            .device_name(),
+            some("phone")
+        );
+    }
+
+    #[test]
+    fn a_newer_sight_keeps_what_the_page_told_before_and_nothing_else() {
+        let older = VisitorContext {
+            timezone: some("Europe/Vienna"),
+            page_url: some("https://a.example.com"),
+            city: some("Vienna"),
+            ..VisitorContext::default()
+        };
+        let newer = VisitorContext {
+            page_url: some("https://b.example.com"),
+            ..VisitorContext::default()
+        }
+        .after(older);
+        assert_eq!(
+            (newer.timezone, newer.page_url, newer.city),
+            (some("Europe/Vienna"), some("https://b.example.com"), None)
+        );
     }
 }

@@ -17,7 +17,9 @@ pub struct VisitorFilter {
 pub trait VisitorRepository: Send + Sync {
     /// One of a workspace.
     async fn find(&self, workspace: WorkspaceId, id: VisitorId) -> Result<Option<Visitor>, RepositoryError>;
-    /// The same, and no other unit of work changes it until this one ends.
+    /// Those of a workspace with these ids, in free order; unknown ids are left out.
+    async fn find_many(&self, workspace: WorkspaceId, ids: &[VisitorId]) -> Result<Vec<Visitor>, RepositoryError>;
+    /// Like [`Self::find`], and no other unit of work changes it until this one ends.
     async fn find_for_update(&self, workspace: WorkspaceId, id: VisitorId) -> Result<Option<Visitor>, RepositoryError>;
     /// The one that a key proves, whatever its workspace.
     async fn find_by_key(&self, key: KeyHash) -> Result<Option<Visitor>, RepositoryError>;

@@ -77,6 +77,10 @@ pub struct EditVisitor {
     pub locale: Option<Option<Name>>,
     /// What the page attached; replaced as a whole.
     pub metadata: Option<Option<Metadata>>,
+    /// An id of the host site that the page names without proof.
+    pub external_id: Option<Line>,
+    /// What the server sees of the visitor, who is here now.
+    pub context: Option<VisitorContext>,
 }
 
 /// Who a visitor turned out to be.
@@ -286,7 +290,15 @@ impl VisitorService {
             Some(None) => visitor.phone = visitor.phone.filter(|known| known.verified),
             None => {}
         }
-        visitor.updated_at = self.clock.now();
+        if let Some(id) = edit.external_id {
+            visitor.claim_external_id(id);
+        }
+        let now = self.clock.now();
+        if let Some(seen) = edit.context {
+            visitor.context = seen.after(visitor.context);
+            visitor.last_seen_at = visitor.last_seen_at.max(now);
+        }
+        visitor.updated_at = now;
         work.visitors().update(&visitor).await?;
         work.commit().await?;
         self.by_key.forget(|known| known.as_ref().is_some_and(|known| known.id == visitor.id));

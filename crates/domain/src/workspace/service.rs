@@ -1,4 +1,5 @@
 use super::Workspace;
+use crate::assistant::AssistantSettings;
 use crate::channel::{Channel, ChannelKind, IdentityRule};
 use crate::clock::Clock;
 use crate::id::{ChannelId, Ids, WorkspaceId};
@@ -55,6 +56,8 @@ impl WorkspaceService {
             kind: ChannelKind::Web,
             name: Name::stored("Website".to_owned()),
             origins: Vec::new(),
+            assistant: AssistantSettings::default(),
+            assistant_key: None,
             identity: IdentityRule::Optional,
             created_at: now,
             updated_at: now,

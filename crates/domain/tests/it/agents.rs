@@ -1,5 +1,6 @@
 use crate::support::{World, as_agent, caller, send};
 use parlor_domain::agent::{AgentError, EditAgent, NewAgent, Role};
+use parlor_domain::assistant::AssistantSettings;
 use parlor_domain::channel::{ChannelError, ChannelKind, IdentityRule, NewChannel, Origin};
 use parlor_domain::conversation::{Action, AssignError, Handler};
 use parlor_domain::store::Store;
@@ -191,6 +192,8 @@ fn new_channel(kind: ChannelKind, origins: &[&str]) -> NewChannel {
         name: Name::parse("Shop").unwrap(),
         origins,
         identity: IdentityRule::Optional,
+        assistant: AssistantSettings::default(),
+        assistant_key: None,
     }
 }
 

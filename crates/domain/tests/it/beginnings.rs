@@ -22,6 +22,7 @@ fn room(starter: Starter, text: Option<&str>) -> BeginConversation {
     BeginConversation {
         starter,
         kind: ConversationKind::Room,
+        client_ref: None,
         subject: None,
         metadata: None,
         message,

@@ -190,7 +190,7 @@ impl World {
             directory: AgentDirectory::new(store.clone(), &*events, clock.clone(), tokens.clone(), Some(Arc::new(PlainHostTokens))),
             auth: AuthService::new(store.clone(), events.clone(), clock.clone(), ids.clone(), hasher.clone(), tokens),
             agents: AgentService::new(store.clone(), events.clone(), clock.clone(), ids.clone(), hasher, writer.clone()),
-            channels: ChannelService::new(store.clone(), events.clone(), clock.clone(), ids.clone(), None),
+            channels: ChannelService::new(store.clone(), events.clone(), clock.clone(), ids.clone(), secrets.clone(), None),
             sessions: SessionService::new(store.clone(), clock.clone(), ids.clone(), secrets.clone()),
             conversations: Arc::new(ConversationService::new(store, writer.clone(), visitors.clone(), events, clock, ids, secrets)),
             visitors,

@@ -166,6 +166,7 @@ async fn a_retired_visitor_begins_nothing_even_where_its_key_is_still_believed()
     let begin = BeginConversation {
         starter: Starter::Known(Arc::clone(&believed), EditVisitor::default()),
         kind: ConversationKind::Room,
+        client_ref: None,
         subject: None,
         metadata: None,
         message: None,

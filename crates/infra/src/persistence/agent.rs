@@ -97,7 +97,9 @@ impl<C: Connection> AgentRepository for SeaOrmRepositories<C> {
 
     async fn update(&self, agent: &Agent) -> Result<(), RepositoryError> {
         let row = agent::Model::try_from(agent)?.into_active_model().reset_all();
-        update_unique(&self.db, agent::Entity::update_many().set(row).filter(agent::Column::Id.eq(agent.id.0))).await
+        update_unique(&self.db, agent::Entity::update_many().set(row).filter(agent::Column::Id.eq(agent.id.0)))
+            .await
+            .map(drop)
     }
 }
 

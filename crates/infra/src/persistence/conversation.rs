@@ -1,5 +1,5 @@
 use super::entity::conversation::{ActiveModel, Column, Entity, Model};
-use super::entity::{agent_mark, message, session, visitor};
+use super::entity::{agent_mark, job, message, session, visitor};
 use super::error::failure;
 use super::rows::{Direction, Literally, all, containing, insert_new, keyset, locked, locked_for_deletion, rows};
 use super::store::{Connection, SeaOrmRepositories};
@@ -7,7 +7,7 @@ use super::timestamp::StoredTime;
 use async_trait::async_trait;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{
-    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationRepository, HandledBy, ReadMark, Status,
+    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationKind, ConversationRepository, HandledBy, ReadMark, Status,
 };
 use parlor_domain::id::{AgentId, ConversationId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::page::{Cursor, Limit, Page};
@@ -94,6 +94,14 @@ pub(super) fn list_of_visitor(workspace: WorkspaceId, visitor: VisitorId, after:
     keyset(select, (Column::LastMessageAt, Column::Id), Direction::Falling, after).limit(rows(limit.get() + 1))
 }
 
+/// What a client calls so.
+pub(super) fn called(workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Select<Entity> {
+    of(workspace)
+        .filter(Column::Kind.eq(kind.as_str()))
+        .filter(Column::ClientRef.eq(client_ref))
+        .literally("client_ref IS NOT NULL")
+}
+
 fn by_activity(conversation: &Conversation) -> Cursor {
     Cursor {
         value: conversation.last_message_at.millis(),
@@ -115,6 +123,11 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
 
     async fn find_by_room_key(&self, key: RoomKey) -> Result<Option<Conversation>, RepositoryError> {
         let found = Entity::find().filter(Column::RoomKey.eq(key.expose())).one(&self.db).await.map_err(failure)?;
+        found.map(Conversation::try_from).transpose()
+    }
+
+    async fn find_by_client_ref(&self, workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Result<Option<Conversation>, RepositoryError> {
+        let found = called(workspace, kind, client_ref).one(&self.db).await.map_err(failure)?;
         found.map(Conversation::try_from).transpose()
     }
 
@@ -240,6 +253,11 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
                 .map_err(failure)?;
             session::Entity::delete_many()
                 .filter(session::Column::ConversationId.is_in(some()))
+                .exec(&self.db)
+                .await
+                .map_err(failure)?;
+            job::Entity::delete_many()
+                .filter(job::Column::ConversationId.is_in(some()))
                 .exec(&self.db)
                 .await
                 .map_err(failure)?;

@@ -2,15 +2,17 @@
 
 use super::commit;
 use super::entity::{conversation, message};
-use super::error::failure;
-use super::rows::all;
+use super::error::{failure, hash, unreadable};
+use super::rows::{Literally, all};
 use super::store::SeaOrmStore;
 use async_trait::async_trait;
 use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, MessageKey};
-use parlor_domain::id::ConversationId;
-use parlor_domain::message::Message;
+use parlor_domain::id::{ConversationId, KeyHash, MessageId};
+use parlor_domain::message::{Message, SenderKind};
 use parlor_domain::store::RepositoryError;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -30,11 +32,13 @@ pub(super) fn by_keys(keys: &[&MessageKey]) -> Select<message::Entity> {
             MessageKey::Place(conversation, seq) => one
                 .add(Column::ConversationId.eq(conversation.0))
                 .add(Column::Seq.eq(*seq))
-                .add(sea_orm::sea_query::Expr::cust("NOT private")),
+                .add(Expr::cust("NOT private")),
             MessageKey::ClientId(conversation, author, client_id) => one
                 .add(Column::ConversationId.eq(conversation.0))
                 .add(Column::AuthorId.eq(author.0))
                 .add(Column::ClientId.eq(client_id.as_str())),
+            // Only counting finds it: `ids_of_equals`.
+            MessageKey::Equal(..) => one.add(Expr::val(false)),
         })
     });
     message::Entity::find().filter(any)
@@ -49,6 +53,51 @@ fn keys_of(message: &Message) -> impl Iterator<Item = MessageKey> {
         .as_ref()
         .map(|id| MessageKey::ClientId(conversation, message.sender.author(), id.clone()));
     [Some(MessageKey::Id(conversation, message.id)), place, client_id].into_iter().flatten()
+}
+
+/// The public messages of a conversation with any of some contents, in their order.
+pub(super) fn with_content(conversation: ConversationId, contents: &[KeyHash]) -> Select<message::Entity> {
+    use message::Column;
+    message::Entity::find()
+        .filter(Column::ConversationId.eq(conversation.0))
+        .filter(Column::Content.is_in(contents.iter().map(|content| content.0.to_vec())))
+        .literally("NOT private")
+        .order_by_asc(Column::Seq)
+}
+
+/// The ids of the messages that some [`MessageKey::Equal`] point to: equal ones are counted in one walk through each conversation.
+async fn ids_of_equals(store: &SeaOrmStore, keys: &[MessageKey]) -> Result<HashMap<MessageKey, MessageKey>, RepositoryError> {
+    use message::Column;
+    let mut contents: HashMap<ConversationId, HashSet<KeyHash>> = HashMap::new();
+    let mut wanted = HashSet::new();
+    for key in keys {
+        if let MessageKey::Equal(conversation, _, content, _) = key {
+            contents.entry(*conversation).or_default().insert(*content);
+            wanted.insert(key);
+        }
+    }
+    let mut found = HashMap::new();
+    for (conversation, contents) in contents {
+        let contents: Vec<KeyHash> = contents.into_iter().collect();
+        for some in contents.chunks(SOME) {
+            let select = with_content(conversation, some)
+                .select_only()
+                .columns([Column::Id, Column::SenderKind, Column::Content]);
+            let rows: Vec<(Uuid, String, Vec<u8>)> = select.into_tuple().all(&store.reader).await.map_err(failure)?;
+            let mut counts: HashMap<(SenderKind, KeyHash), usize> = HashMap::new();
+            for (id, sender, content) in rows {
+                let sender = SenderKind::from_word(&sender).ok_or_else(|| unreadable("message.sender_kind"))?;
+                let content = hash("message.content", &content)?;
+                let count = counts.entry((sender, content)).or_default();
+                *count += 1;
+                let key = MessageKey::Equal(conversation, sender, content, *count);
+                if wanted.contains(&key) {
+                    found.insert(MessageKey::Id(conversation, MessageId(id)), key);
+                }
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A lane waits for its reads: one that never ends would stop all conversations of the lane.
@@ -66,24 +115,31 @@ async fn rows_of(store: &SeaOrmStore, ids: &[ConversationId]) -> Result<Vec<Conv
     Ok(found)
 }
 
-async fn messages_of(store: &SeaOrmStore, keys: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
+async fn messages_of(store: &SeaOrmStore, wanted: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
+    let equals = ids_of_equals(store, wanted).await?;
+    let keys: Vec<&MessageKey> = wanted.iter().chain(equals.keys()).collect();
     let mut found = HashMap::new();
     for kind in [
         |key: &&MessageKey| matches!(key, MessageKey::Id(..)),
         |key: &&MessageKey| matches!(key, MessageKey::Place(..)),
         |key: &&MessageKey| matches!(key, MessageKey::ClientId(..)),
     ] {
-        let keys: Vec<&MessageKey> = keys.iter().filter(kind).collect();
+        let keys: Vec<&MessageKey> = keys.iter().copied().filter(kind).collect();
         for some in keys.chunks(SOME) {
             for message in all::<_, Message>(by_keys(some).all(&store.reader).await.map_err(failure)?)? {
                 found.insert(message.id, message);
             }
         }
     }
-    let wanted: HashSet<&MessageKey> = keys.iter().collect();
+    let wanted: HashSet<&MessageKey> = wanted.iter().collect();
+    let pointing = |message: &Message| {
+        let own = keys_of(message);
+        let equal = equals.get(&MessageKey::Id(message.conversation_id, message.id)).cloned();
+        own.chain(equal).filter(|key| wanted.contains(key)).collect::<Vec<_>>()
+    };
     Ok(found
         .values()
-        .flat_map(|message| keys_of(message).filter(|key| wanted.contains(key)).map(|key| (key, message.clone())))
+        .flat_map(|message| pointing(message).into_iter().map(|key| (key, message.clone())))
         .collect())
 }
 

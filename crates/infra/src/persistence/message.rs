@@ -1,3 +1,4 @@
+use super::entity::conversation;
 use super::entity::message::{Column, Entity, Model};
 use super::error::failure;
 use super::rows::{Literally, all, rows};
@@ -56,6 +57,24 @@ pub(super) fn since(conversation: ConversationId, audience: Audience, after: i64
         .take()
 }
 
+/// The newest public messages of each conversation. Places have no gaps, so where they begin is known without counting, and
+/// each conversation costs one piece of the index on places.
+pub(super) fn newest_of(conversations: &[ConversationId], each: usize) -> Select<Entity> {
+    let after = Expr::col((conversation::Entity, conversation::Column::LastSeq)).sub(i64::try_from(each).unwrap_or(i64::MAX));
+    let mut select = Entity::find();
+    QuerySelect::query(&mut select).inner_join(
+        conversation::Entity,
+        Expr::col((conversation::Entity, conversation::Column::Id))
+            .equals((Entity, Column::ConversationId))
+            .and(Expr::col((Entity, Column::Seq)).gt(after)),
+    );
+    select
+        .literally("NOT private")
+        .filter(conversation::Column::Id.is_in(conversations.iter().map(|id| id.0)))
+        .order_by_asc(Column::ConversationId)
+        .order_by_asc(Column::Seq)
+}
+
 #[async_trait]
 impl<C: Connection> MessageRepository for SeaOrmRepositories<C> {
     async fn find(&self, conversation: ConversationId, id: MessageId) -> Result<Option<Message>, RepositoryError> {
@@ -82,6 +101,10 @@ impl<C: Connection> MessageRepository for SeaOrmRepositories<C> {
         });
         found.truncate(limit);
         Ok(found)
+    }
+
+    async fn newest_of(&self, conversations: &[ConversationId], each: usize) -> Result<Vec<Message>, RepositoryError> {
+        all(newest_of(conversations, each).all(&self.db).await.map_err(failure)?)
     }
 
     async fn insert(&self, messages: &[Message]) -> Result<(), RepositoryError> {

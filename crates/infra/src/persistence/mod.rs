@@ -4,6 +4,7 @@
 //! `entity/` the rows. Queries begin from the workspace or from a value that names one thing alone.
 
 mod agent;
+mod article;
 mod audit;
 mod channel;
 mod commit;
@@ -13,6 +14,7 @@ mod creation;
 mod entity;
 mod error;
 mod history;
+mod job;
 mod message;
 #[cfg(test)]
 mod query_plans;

@@ -2,20 +2,24 @@
 //! short ones, most of them resolved.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use super::conversation::{list, list_of_visitor};
-use super::conversation_store::by_keys;
+use super::article::{counts, likeliest};
+use super::conversation::{called, list, list_of_visitor};
+use super::conversation_store::{by_keys, with_content};
 use super::history::{Edge, NoteEdge, notes, public};
-use super::message::since;
+use super::job::{dead, look};
+use super::message::{newest_of, since};
 use super::{SeaOrmStore, migrate, open_sqlite};
 use crate::testing::TestPostgres;
+use parlor_domain::article::passages_of;
 use parlor_domain::clock::Timestamp;
-use parlor_domain::conversation::{AssigneeFilter, Audience, Conversation, ConversationFilter, Handler, MessageKey, Status};
-use parlor_domain::id::MessageId;
+use parlor_domain::conversation::{AssigneeFilter, Audience, Conversation, ConversationFilter, ConversationKind, Handler, MessageKey, Status};
+use parlor_domain::id::{ConversationId, KeyHash, MessageId, WorkspaceId};
+use parlor_domain::job::Job;
 use parlor_domain::message::{AuthorId, Message};
 use parlor_domain::page::{Cursor, Limit};
 use parlor_domain::store::Store;
 use parlor_testkit::Fixture;
-use parlor_testkit::build::{a_conversation, a_visitor, an_agent, an_id, by_visitor, note, say};
+use parlor_testkit::build::{a_conversation, a_job, a_visitor, an_agent, an_article, an_id, by_visitor, note, say};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement};
@@ -26,6 +30,7 @@ const LONG: i64 = 6_000;
 struct Filled {
     fixture: Fixture,
     long: Conversation,
+    short: ConversationId,
 }
 
 async fn fill(store: &SeaOrmStore) -> Filled {
@@ -69,6 +74,7 @@ async fn fill(store: &SeaOrmStore) -> Filled {
             messages.push(note(&mut long, &fixture.agent, "Note"));
         }
     }
+    let short = conversations.last().unwrap().id;
     conversations.push(long.clone());
     let work = store.begin().await.unwrap();
     for conversation in &conversations {
@@ -78,13 +84,16 @@ async fn fill(store: &SeaOrmStore) -> Filled {
     work.commit().await.unwrap();
     store.writer.execute_unprepared("ANALYZE").await.unwrap();
     fixture.conversation = long.clone();
-    Filled { fixture, long }
+    Filled { fixture, long, short }
 }
 
 impl SeaOrmStore {
     async fn plan_of(&self, select: &SelectStatement) -> String {
+        self.plan_of_raw(self.writer.get_database_backend().build(select)).await
+    }
+
+    async fn plan_of_raw(&self, statement: Statement) -> String {
         let backend = self.writer.get_database_backend();
-        let statement = backend.build(select);
         let (explain, column) = match backend {
             DbBackend::Sqlite => ("EXPLAIN QUERY PLAN", "detail"),
             _ => ("EXPLAIN", "QUERY PLAN"),
@@ -116,7 +125,7 @@ impl SeaOrmStore {
 }
 
 async fn people_wait_for_no_scan(store: &SeaOrmStore) {
-    let Filled { fixture, long } = fill(store).await;
+    let Filled { fixture, long, .. } = fill(store).await;
     let backend = store.writer.get_database_backend();
     let workspace = fixture.workspace.id;
     let deep = Some(Cursor {
@@ -162,10 +171,14 @@ async fn people_wait_for_no_scan(store: &SeaOrmStore) {
         sea_orm::Order::Asc,
     );
     store.must_use("message_note", notes(long.id, beside, 52)).await;
+    store.must_use("message_place", newest_of(&[long.id], 100)).await;
+    store
+        .must_use("message_place", newest_of(&[long.id, fixture.conversation.id, ConversationId(an_id())], 100))
+        .await;
 }
 
 async fn the_writer_waits_for_no_scan(store: &SeaOrmStore) {
-    let Filled { fixture, long } = fill(store).await;
+    let Filled { fixture, long, short } = fill(store).await;
     let author = AuthorId::from(fixture.visitor.id);
     let client_ids: Vec<MessageKey> = (0..20).map(|n| MessageKey::ClientId(long.id, author, format!("client-{n}"))).collect();
     let places: Vec<MessageKey> = (1..20).map(|seq| MessageKey::Place(long.id, seq)).collect();
@@ -175,11 +188,86 @@ async fn the_writer_waits_for_no_scan(store: &SeaOrmStore) {
             store.must_use(index, by_keys(&keys)).await;
         }
     }
+    // Not of the long one, which is most of the table.
+    let contents: Vec<KeyHash> = (0..20_u8).map(|number| KeyHash::of(&[number])).collect();
+    store.must_use("message_place", with_content(short, &contents)).await;
     for (audience, changed) in [(Audience::Public, "message_changed"), (Audience::Staff, "message_staff_changed")] {
         let plan = store.plan_of(&since(long.id, audience, long.head_rev(audience) - 20, 101)).await;
         assert!(plan.contains("message_place") && plan.contains(changed), "an index is not used:\n{plan}");
         assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN message"), "a table is scanned:\n{plan}");
     }
+}
+
+const WORK: usize = 3_000;
+
+/// Much work of which little is due, and articles of which few have the word.
+async fn fill_with_work_and_articles(store: &SeaOrmStore) -> Fixture {
+    let fixture = Fixture::stored(store).await.unwrap();
+    let work = store.begin().await.unwrap();
+    for n in 0..WORK {
+        let conversation = a_conversation(&fixture.visitor);
+        let job = Job {
+            run_at: Timestamp(i64::try_from(n).unwrap()),
+            dead_at: (n % 3 == 0).then_some(Timestamp(1)),
+            workspace_id: if n % 10 == 0 { fixture.workspace.id } else { WorkspaceId(an_id()) },
+            ..a_job(&conversation)
+        };
+        work.jobs().insert(&job).await.unwrap();
+        work.conversations()
+            .insert(&Conversation {
+                client_ref: Some(format!("chat-{n}")),
+                kind: ConversationKind::Stored,
+                ..conversation
+            })
+            .await
+            .unwrap();
+    }
+    for n in 0..WORK / 10 {
+        let paragraphs: Vec<String> = (0..10).map(|m| format!("# Part\n\nnumber{n} number{m} text")).collect();
+        let article = an_article(&fixture.workspace, "Title", &paragraphs.join("\n\n"));
+        work.articles().insert(&article, &passages_of(&article)).await.unwrap();
+    }
+    work.commit().await.unwrap();
+    store.writer.execute_unprepared("ANALYZE").await.unwrap();
+    fixture
+}
+
+/// Work is looked for every second, articles with every question.
+async fn what_is_asked_again_and_again_waits_for_no_scan(store: &SeaOrmStore) {
+    let fixture = fill_with_work_and_articles(store).await;
+    let (backend, workspace) = (store.writer.get_database_backend(), fixture.workspace.id);
+    let due = store.plan_of_raw(look(backend, Timestamp(10))).await;
+    assert!(due.contains("job_due"), "{due}");
+    assert!(!due.contains("Seq Scan") && !due.contains("SCAN"), "{due}");
+    store.must_use("job_dead", dead(workspace)).await;
+    let name = called(workspace, ConversationKind::Stored, "chat-7");
+    store.must_use("conversation_client_ref", name).await;
+
+    let terms = ["number150".to_owned(), "number250".to_owned()];
+    let index = if backend == DbBackend::Sqlite {
+        "VIRTUAL TABLE INDEX"
+    } else {
+        "article_passage_lexemes"
+    };
+    for statement in [likeliest(backend, workspace, &terms, 50), counts(backend, workspace, &terms)] {
+        let plan = store.plan_of_raw(statement).await;
+        assert!(plan.contains(index), "{index} is not used:\n{plan}");
+        assert!(
+            !plan.contains("Seq Scan on article_passage") && !plan.contains("SCAN p"),
+            "a table is scanned:\n{plan}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_waits_for_no_scan_on_sqlite() {
+    what_is_asked_again_and_again_waits_for_no_scan(&on_sqlite().await.0).await;
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_waits_for_no_scan_on_postgres() {
+    let database = TestPostgres::new().await;
+    what_is_asked_again_and_again_waits_for_no_scan(&database.open().await).await;
 }
 
 async fn on_sqlite() -> (SeaOrmStore, tempfile::TempDir) {

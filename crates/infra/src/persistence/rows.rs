@@ -26,14 +26,15 @@ where
 }
 
 /// Changes rows where a unique value may be taken: inside a savepoint, so that a conflict leaves the unit of work usable.
-pub async fn update_unique<E, C>(db: &C, update: UpdateMany<E>) -> Result<(), RepositoryError>
+/// Answers how many.
+pub async fn update_unique<E, C>(db: &C, update: UpdateMany<E>) -> Result<u64, RepositoryError>
 where
     E: EntityTrait,
     C: Connection,
 {
     let savepoint = db.begin().await.map_err(failure)?;
     match update.exec(&savepoint).await {
-        Ok(_) => savepoint.commit().await.map_err(failure),
+        Ok(done) => savepoint.commit().await.map(|()| done.rows_affected).map_err(failure),
         Err(error) => {
             savepoint.rollback().await.map_err(failure)?;
             Err(failure(error))

@@ -2,10 +2,12 @@ use super::commit::PostgresLanes;
 use super::error::failure;
 use async_trait::async_trait;
 use parlor_domain::agent::{AgentRepository, ApiKeyRepository, InvitationRepository, LoginRepository};
+use parlor_domain::article::ArticleRepository;
 use parlor_domain::audit::AuditRepository;
 use parlor_domain::channel::ChannelRepository;
 use parlor_domain::conversation::{AgentMarkRepository, ConversationRepository};
 use parlor_domain::creation::CreationRepository;
+use parlor_domain::job::JobRepository;
 use parlor_domain::message::MessageRepository;
 use parlor_domain::realtime::TicketRepository;
 use parlor_domain::session::SessionRepository;
@@ -239,6 +241,14 @@ impl<C: Connection> Repositories for SeaOrmRepositories<C> {
     }
 
     fn audit(&self) -> &dyn AuditRepository {
+        self
+    }
+
+    fn articles(&self) -> &dyn ArticleRepository {
+        self
+    }
+
+    fn jobs(&self) -> &dyn JobRepository {
         self
     }
 }

@@ -66,6 +66,11 @@ impl<C: Connection> VisitorRepository for SeaOrmRepositories<C> {
         found.map(Visitor::try_from).transpose()
     }
 
+    async fn find_many(&self, workspace: WorkspaceId, ids: &[VisitorId]) -> Result<Vec<Visitor>, RepositoryError> {
+        let select = of(workspace).filter(Column::Id.is_in(ids.iter().map(|id| id.0)));
+        all(select.all(&self.db).await.map_err(failure)?)
+    }
+
     async fn find_by_subject(&self, workspace: WorkspaceId, subject: &str) -> Result<Option<Visitor>, RepositoryError> {
         let select = of(workspace)
             .filter(Column::ExternalId.eq(subject))
@@ -87,7 +92,9 @@ impl<C: Connection> VisitorRepository for SeaOrmRepositories<C> {
 
     async fn update(&self, visitor: &Visitor) -> Result<(), RepositoryError> {
         let row = Model::try_from(visitor)?.into_active_model().reset_all();
-        update_unique(&self.db, Entity::update_many().set(row).filter(Column::Id.eq(visitor.id.0))).await
+        update_unique(&self.db, Entity::update_many().set(row).filter(Column::Id.eq(visitor.id.0)))
+            .await
+            .map(drop)
     }
 
     async fn touch(&self, id: VisitorId, at: Timestamp) -> Result<(), RepositoryError> {

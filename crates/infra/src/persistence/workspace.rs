@@ -39,6 +39,8 @@ impl<C: Connection> WorkspaceRepository for SeaOrmRepositories<C> {
 
     async fn update(&self, workspace: &Workspace) -> Result<(), RepositoryError> {
         let row = Model::from(workspace).into_active_model().reset_all();
-        update_unique(&self.db, Entity::update_many().set(row).filter(Column::Id.eq(workspace.id.0))).await
+        update_unique(&self.db, Entity::update_many().set(row).filter(Column::Id.eq(workspace.id.0)))
+            .await
+            .map(drop)
     }
 }

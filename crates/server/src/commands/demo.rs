@@ -81,6 +81,7 @@ pub async fn seed(wired: &Wired) -> anyhow::Result<String> {
                 BeginConversation {
                     starter,
                     kind: ConversationKind::Room,
+                    client_ref: None,
                     subject,
                     metadata: None,
                     message: None,

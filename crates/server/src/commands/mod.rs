@@ -1,6 +1,7 @@
 //! The command line. Answers go to standard output, everything else to standard error.
 
 mod agent;
+mod articles;
 mod demo;
 mod documents;
 mod health;
@@ -42,6 +43,9 @@ enum Command {
     /// Agents
     #[command(subcommand)]
     Agent(agent::AgentCommand),
+    /// Help articles
+    #[command(subcommand)]
+    Articles(articles::ArticlesCommand),
     /// Print an access token of an agent, good for 15 minutes
     Token {
         /// E-mail address or user name
@@ -100,6 +104,12 @@ async fn with_settings(command: Command, settings: Settings, matches: &ArgMatche
         Command::Agent(command) => {
             let beside = Beside::open(&settings).await?;
             let answer = agent::run(command, &beside.wired).await;
+            beside.close().await;
+            print(&answer?)
+        }
+        Command::Articles(command) => {
+            let beside = Beside::open(&settings).await?;
+            let answer = articles::run(command, &beside.wired).await;
             beside.close().await;
             print(&answer?)
         }

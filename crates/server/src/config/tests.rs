@@ -2,7 +2,7 @@
 
 use super::*;
 use clap::{ArgMatches, Command, FromArgMatches};
-use parlor_api::limits_config::Rate;
+use parlor_api::limits_config::{MinuteRate, Rate};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -60,6 +60,7 @@ fn each_value_arrives() {
         "--host-jwt-audience=parlor-chat",
         "--host-jwt-issuer=https://shop.example.com",
         "--host-jwt-role-claim=https://shop.example.com/role",
+        "--geo-database=/srv/parlor/GeoLite2-City.mmdb",
         "--metrics-listen=127.0.0.1:9090",
         "--metrics-token=scrape",
         "--log=info,parlor_api=debug",
@@ -86,6 +87,7 @@ fn each_value_arrives() {
         (host.audience.as_deref(), host.issuer.as_deref(), host.role_claim.as_str()),
         (Some("parlor-chat"), Some("https://shop.example.com"), "https://shop.example.com/role")
     );
+    assert_eq!(read.geo_database, Some("/srv/parlor/GeoLite2-City.mmdb".into()));
     assert_eq!(
         (read.metrics_listen, read.metrics_token),
         (Some("127.0.0.1:9090".parse().unwrap()), Some(SecretText("scrape".into())))
@@ -117,6 +119,9 @@ fn limits_are_numbers_rates_or_off() {
         ("0/10", Rate::OFF),
     ] {
         assert_eq!(limits(&["--limit-visitor-messages", written]).visitor_messages, read, "{written}");
+    }
+    for (written, per_minute, burst) in [("60/10", 60, 10), ("60", 60, 5), ("0/3", 0, 0)] {
+        assert_eq!(limits(&["--limit-questions", written]).questions, MinuteRate { per_minute, burst }, "{written}");
     }
     assert_eq!(limits(&["--limits=off", "--limit-visitors=7"]), Limits::OFF);
 }
@@ -151,6 +156,7 @@ fn a_value_that_cannot_be_used_is_answered_with_its_variable_and_what_to_write()
         ("--limits=0", "PARLOR_LIMITS must be on or off"),
         ("--limit-visitors=-1", "PARLOR_LIMIT_VISITORS must be a whole number"),
         ("--limit-commands=10/5", "PARLOR_LIMIT_COMMANDS must be a rate"),
+        ("--limit-questions=30/0", "PARLOR_LIMIT_QUESTIONS must be a rate"),
     ] {
         let error = settings(&[flag]).unwrap_err().to_string();
         assert!(error.starts_with(begin), "{flag}: {error}");

@@ -1,7 +1,7 @@
 //! Reading single values.
 
 use super::{AllowedOrigins, ConfigError, Database, SecretText, variables};
-use parlor_api::limits_config::Rate;
+use parlor_api::limits_config::{MinuteRate, Rate};
 use parlor_domain::channel::Origin;
 use parlor_infra::security::ServerSecret;
 use std::fmt::Display;
@@ -64,21 +64,31 @@ pub(super) fn limit(variable: &'static str, text: &str) -> Result<u32, ConfigErr
 
 /// `RATE/BURST`; a rate alone may come all at once, but what the default lets through at once stays possible.
 pub(super) fn rate(variable: &'static str, text: &str) -> Result<Rate, ConfigError> {
-    let read = |text: &str| {
-        let (rate, burst) = text.split_once('/').map_or((text, None), |(rate, burst)| (rate, Some(burst)));
-        Some((
-            rate.trim().parse::<u32>().ok()?,
-            burst.map(|burst| burst.trim().parse::<u32>()).transpose().ok()?,
-        ))
-    };
     let advice = "must be a rate and a burst not below it, such as 5/30, or a rate alone; 0 for no limit";
-    let (per_second, burst) = read(&or_default(variable, text)).ok_or_else(|| refuse(variable, advice))?;
-    let usual_burst = read(&or_default(variable, "")).and_then(|(_, burst)| burst).unwrap_or_default();
+    let (per_second, burst) = rate_and_burst(&or_default(variable, text)).ok_or_else(|| refuse(variable, advice))?;
+    let usual_burst = rate_and_burst(&or_default(variable, "")).and_then(|(_, burst)| burst).unwrap_or_default();
     match (per_second, burst.unwrap_or(usual_burst.max(per_second))) {
         (0, _) => Ok(Rate::OFF),
         (_, burst) if burst < per_second => Err(refuse(variable, advice)),
         (_, burst) => Ok(Rate { per_second, burst }),
     }
+}
+
+/// `RATE/BURST` for a minute, of which not all may come at once; a rate alone has the default's burst.
+pub(super) fn minute_rate(variable: &'static str, text: &str) -> Result<MinuteRate, ConfigError> {
+    let advice = "must be a rate and a burst above 0, such as 30/5, or a rate alone; 0 for no limit";
+    let (per_minute, burst) = rate_and_burst(&or_default(variable, text)).ok_or_else(|| refuse(variable, advice))?;
+    let usual_burst = rate_and_burst(&or_default(variable, "")).and_then(|(_, burst)| burst).unwrap_or(1);
+    match (per_minute, burst.unwrap_or(usual_burst)) {
+        (0, _) => Ok(MinuteRate::OFF),
+        (_, 0) => Err(refuse(variable, advice)),
+        (_, burst) => Ok(MinuteRate { per_minute, burst }),
+    }
+}
+
+fn rate_and_burst(text: &str) -> Option<(u32, Option<u32>)> {
+    let (rate, burst) = text.split_once('/').map_or((text, None), |(rate, burst)| (rate, Some(burst)));
+    Some((rate.trim().parse().ok()?, burst.map(|burst| burst.trim().parse()).transpose().ok()?))
 }
 
 pub(super) fn lanes(text: &str) -> Result<usize, ConfigError> {
@@ -140,5 +150,28 @@ pub(super) fn log_filter(text: String) -> Result<String, ConfigError> {
             "PARLOR_LOG",
             "must be error, warn, info, debug, trace, or a filter such as info,parlor_api=debug",
         )),
+    }
+}
+
+/// The address of a model server.
+pub(super) fn model_server(text: &str) -> Result<String, ConfigError> {
+    const VARIABLE: &str = "PARLOR_ASSISTANT_BASE_URL";
+    const SHAPE: &str = "must be an address such as http://127.0.0.1:11434/v1";
+    let uri: actix_web::http::Uri = parsed(VARIABLE, text, SHAPE)?;
+    let http = matches!(uri.scheme_str(), Some("http" | "https"));
+    let with_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
+    if !http || with_user || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
+        return Err(refuse(VARIABLE, SHAPE));
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+/// A host with or without a port.
+pub(super) fn host(text: &str) -> Result<String, &'static str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    if text.chars().all(fits) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("must be a host such as models.example.com or 10.0.0.5:8000")
     }
 }

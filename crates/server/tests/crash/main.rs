@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod answers;
 mod history;
 mod operation;
 mod process;

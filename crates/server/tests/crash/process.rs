@@ -20,15 +20,19 @@ pub struct Installation {
     pub data: TempDir,
     pub url: String,
     postgres: Option<TestPostgres>,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Installation {
     pub fn on_sqlite() -> Self {
+        // For the test's own clients; the server has another process.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let port = free_port();
         Self {
             data: tempfile::tempdir().unwrap(),
             url: format!("http://127.0.0.1:{port}"),
             postgres: None,
+            settings: Vec::new(),
         }
     }
 
@@ -37,6 +41,12 @@ impl Installation {
             postgres: Some(TestPostgres::new().await),
             ..Self::on_sqlite()
         }
+    }
+
+    /// With one more variable.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.settings.push((name, value.into()));
+        self
     }
 
     /// `host:port`.
@@ -58,6 +68,7 @@ impl Installation {
         if let Some(postgres) = &self.postgres {
             command.env("PARLOR_DATABASE_URL", postgres.url()).env("PARLOR_SECRET_KEY", SECRET);
         }
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -176,6 +187,12 @@ impl Process {
     /// SIGTERM, without waiting for what follows.
     pub fn terminate(&self) {
         assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub fn terminate_and_wait(mut self) {
+        self.terminate();
+        self.child.wait().unwrap();
     }
 
     /// Waits for its end.

@@ -2,6 +2,8 @@
 
 use crate::schema::Published;
 use clap::{Args, Command, FromArgMatches};
+use parlor_domain::assistant::AssistantSettings;
+use parlor_domain::channel::EditChannel;
 use parlor_domain::clock::{Clock, Timestamp};
 use parlor_infra::event_bus::LocalEventBus;
 use parlor_infra::persistence::{SeaOrmStore, migrate, open_sqlite};
@@ -90,6 +92,26 @@ impl TestApp {
 
     /// With flags as on the command line.
     pub async fn start_with(database: Database, flags: &[&str]) -> Self {
+        let app = Self::start_with_assistant(database, flags).await;
+        app.edit_assistant(|assistant| assistant.enabled = false).await;
+        app
+    }
+
+    /// Other settings for the assistant of the first channel.
+    pub async fn edit_assistant(&self, edit: impl FnOnce(&mut AssistantSettings)) {
+        let channels = &self.state().channels;
+        let first = channels.all().await.unwrap().first().cloned().unwrap();
+        let mut assistant = first.assistant.clone();
+        edit(&mut assistant);
+        let changed = EditChannel {
+            assistant: Some(assistant),
+            ..EditChannel::default()
+        };
+        channels.edit(first.workspace_id, first.id, changed).await.unwrap();
+    }
+
+    /// With flags as on the command line, and an assistant that answers as it does on a new server.
+    pub async fn start_with_assistant(database: Database, flags: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -104,6 +126,8 @@ impl TestApp {
         };
         let wired = wire(&settings, Arc::new(store), &secret, world, None).unwrap();
         let running = Running::start(wired, listener, Some(2)).await.unwrap();
+        // The test's own client takes the process's crypto library, like every other.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(30))
@@ -140,6 +164,11 @@ impl TestApp {
 
     pub fn state(&self) -> &parlor_api::state::AppState {
         &self.running.as_ref().unwrap().wired.state
+    }
+
+    /// Where it keeps its files.
+    pub fn folder(&self) -> &std::path::Path {
+        self.data.path()
     }
 
     /// A connection of its own to the database, to look at what is stored.

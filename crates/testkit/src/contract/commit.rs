@@ -5,8 +5,8 @@ use crate::Fixture;
 use crate::build::{a_conversation, a_mark, a_visitor, an_agent, an_audit_entry, an_item, by_agent, by_assistant, by_visitor, edit, note, now, say};
 use parlor_domain::agent::Role;
 use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, Flag, Handler, MessageKey, ReadMark, Status, Subject};
-use parlor_domain::id::{AgentId, ConversationId, MessageId};
-use parlor_domain::message::{AuthorId, Message, Reaction, Side};
+use parlor_domain::id::{AgentId, ConversationId, KeyHash, MessageId};
+use parlor_domain::message::{AuthorId, Message, Reaction, SenderKind, Side};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -67,6 +67,8 @@ pub async fn a_stored_item_is_read_back(harness: &Harness) {
         snoozed_until: Some(now()),
         handler: Handler::Agent(agent.id),
         handler_version: 5,
+        answer_id: Some(first.id),
+        answers: 7,
         subject: Some(Subject {
             kind: "text".to_owned(),
             external_id: None,
@@ -108,6 +110,8 @@ pub async fn a_stored_item_is_read_back(harness: &Harness) {
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Assistant,
+        answer_id: None,
+        answers: 0,
         subject: None,
         flag: None,
         labels: Vec::new(),
@@ -188,6 +192,65 @@ pub async fn the_writer_loads_what_is_there(harness: &Harness) {
         assert!(found.contains(&pair), "{:?}", pair.0);
     }
     assert!(harness.conversations.load_messages(&[]).await.unwrap().is_empty());
+}
+
+/// Of public messages with one content and one kind of sender, each is found by its count, whatever came between.
+pub async fn equal_messages_are_found_by_their_count(harness: &Harness) {
+    let Fixture {
+        conversation: before,
+        agent,
+        visitor,
+        ..
+    } = harness.fixture().await;
+    let other = a_conversation(&visitor);
+    harness.insert(std::slice::from_ref(&other)).await;
+    let mut after = before.clone();
+    let (theirs, ours) = (by_visitor(&before), by_agent(&agent));
+    let first = say(&mut after, theirs.clone(), "ok");
+    let hello = say(&mut after, theirs.clone(), "hello");
+    let hidden = Message {
+        content: first.content,
+        ..note(&mut after, &agent, "ok")
+    };
+    let answer = say(&mut after, ours, "ok");
+    let mut second = say(&mut after, theirs.clone(), "ok");
+    let third = say(&mut after, theirs, "ok");
+    edit(&mut after, &mut second, "what counts is what was first sent");
+    second.delete(now());
+    // Stored in no order: the place counts.
+    let inserted = vec![third.clone(), hello.clone(), hidden, second.clone(), answer.clone(), first.clone()];
+    harness.commit(&[an_item(before.version, &after, inserted)]).await;
+    let mut elsewhere = other.clone();
+    let sender = by_visitor(&other);
+    let alone = say(&mut elsewhere, sender, "ok");
+    harness.commit(&[an_item(other.version, &elsewhere, vec![alone.clone()])]).await;
+
+    let equal = |conversation: &Conversation, sender, like: &Message, number| MessageKey::Equal(conversation.id, sender, like.content, number);
+    let there = [
+        (equal(&before, SenderKind::Visitor, &first, 1), first.clone()),
+        (equal(&before, SenderKind::Visitor, &first, 2), second),
+        (equal(&before, SenderKind::Visitor, &first, 3), third),
+        (equal(&before, SenderKind::Agent, &first, 1), answer),
+        (equal(&before, SenderKind::Visitor, &hello, 1), hello.clone()),
+        (equal(&other, SenderKind::Visitor, &first, 1), alone),
+        // Beside another key of the same message.
+        (MessageKey::Place(before.id, 1), first.clone()),
+    ];
+    let missing = [
+        equal(&before, SenderKind::Visitor, &first, 0),
+        equal(&before, SenderKind::Visitor, &first, 4),
+        equal(&before, SenderKind::Visitor, &hello, 2),
+        equal(&before, SenderKind::Agent, &first, 2),
+        equal(&before, SenderKind::Assistant, &first, 1),
+        MessageKey::Equal(before.id, SenderKind::Visitor, KeyHash::of(b"never said"), 1),
+    ];
+    let many = (0..300_u32).map(|number| MessageKey::Equal(before.id, SenderKind::Visitor, KeyHash::of(&number.to_le_bytes()), 1));
+    let keys: Vec<MessageKey> = many.chain(there.iter().map(|(key, _)| key.clone())).chain(missing).collect();
+    let found = harness.conversations.load_messages(&keys).await.unwrap();
+    assert_eq!(found.len(), there.len(), "{found:?}");
+    for pair in there {
+        assert!(found.contains(&pair), "{:?}", pair.0);
+    }
 }
 
 /// An agent's mark only moves forward, each agent's in each conversation by itself.

@@ -4,7 +4,7 @@ use super::Harness;
 use crate::Fixture;
 use crate::build::{a_channel, a_conversation, a_visitor, a_workspace, an_agent, an_id, by_visitor, now, say};
 use parlor_domain::agent::{Agent, ApiKey, ApiScope, Role};
-use parlor_domain::conversation::Conversation;
+use parlor_domain::conversation::{Conversation, ConversationKind};
 use parlor_domain::creation::{Creation, CreationKey};
 use parlor_domain::id::{ApiKeyId, KeyHash};
 use parlor_domain::message::Message;
@@ -222,6 +222,47 @@ pub async fn keys_and_ids_are_unique(harness: &Harness) {
     let read = harness.read().await;
     assert_eq!(read.visitors().find_by_key(fixture.visitor_key.hash()).await.unwrap(), Some(fixture.visitor));
     assert_eq!(read.channels().find_any(channel.id).await.unwrap(), Some(channel));
+}
+
+/// What a client calls a conversation is unique in workspace and kind, and finds it, deleted or not.
+pub async fn a_clients_name_for_a_conversation_is_unique(harness: &Harness) {
+    let (here, there) = (harness.fixture().await, harness.fixture().await);
+    let called = |fixture: &Fixture, kind, name: &str| Conversation {
+        kind,
+        client_ref: Some(name.to_owned()),
+        ..a_conversation(&fixture.visitor)
+    };
+    let stored = Conversation {
+        deleted_at: Some(now()),
+        ..called(&here, ConversationKind::Stored, "Chat-1")
+    };
+    let others = [
+        called(&here, ConversationKind::Stored, "chat-1"),
+        called(&here, ConversationKind::Room, "Chat-1"),
+        called(&there, ConversationKind::Stored, "Chat-1"),
+        a_conversation(&here.visitor),
+        a_conversation(&here.visitor),
+    ];
+    harness.insert(std::slice::from_ref(&stored)).await;
+    let work = harness.begin().await;
+    assert_conflict(work.conversations().insert(&called(&here, ConversationKind::Stored, "Chat-1")).await);
+    for other in &others {
+        work.conversations().insert(other).await.unwrap();
+    }
+    work.commit().await.unwrap();
+    let read = harness.read().await;
+    for one in others.iter().chain([&stored]) {
+        let Some(name) = &one.client_ref else { continue };
+        let found = read.conversations().find_by_client_ref(one.workspace_id, one.kind, name).await.unwrap();
+        assert_eq!(found.as_ref(), Some(one));
+    }
+    for (kind, name) in [
+        (ConversationKind::Stored, "chat-2"),
+        (ConversationKind::Chat, "Chat-1"),
+        (ConversationKind::Stored, ""),
+    ] {
+        assert_eq!(read.conversations().find_by_client_ref(here.workspace.id, kind, name).await.unwrap(), None);
+    }
 }
 
 /// First messages with a client id or a place that is taken are refused, all of them.

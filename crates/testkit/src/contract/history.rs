@@ -60,7 +60,7 @@ impl Thread {
         }
         let base = row.version;
         let behind = Message {
-            id: MessageId(Uuid::from_u128(1)),
+            id: MessageId(Uuid::from_u128(row.id.0.as_u128() & u128::from(u32::MAX))),
             ..note(&mut row, &agent, "from a node whose clock is behind")
         };
         harness.commit(&[an_item(base, &row, vec![behind.clone()])]).await;
@@ -254,4 +254,22 @@ pub async fn an_empty_history_is_empty(harness: &Harness) {
         }
         assert!(read.messages().changed_after(conversation.id, audience, 0, 10).await.unwrap().is_empty());
     }
+}
+
+/// Of many conversations at once: each one's newest public messages, no note, by conversation and then place.
+pub async fn the_newest_messages_of_many_come_in_order(harness: &Harness) {
+    let threads = [Thread::stored(harness).await, Thread::stored(harness).await, Thread::stored(harness).await];
+    let empty = harness.fixture().await.conversation;
+    let read = harness.read().await;
+    let ids = [threads[2].id(), empty.id, threads[0].id()];
+    for each in [0, 1, 3, 100] {
+        let mut expected: Vec<Message> = Vec::new();
+        for thread in [&threads[0], &threads[2]] {
+            let public = thread.seen_by(Audience::Public);
+            expected.extend_from_slice(&public[public.len().saturating_sub(each)..]);
+        }
+        expected.sort_by_key(|message| (message.conversation_id, message.seq));
+        assert_eq!(read.messages().newest_of(&ids, each).await.unwrap(), expected, "the newest {each}");
+    }
+    assert_eq!(read.messages().newest_of(&[], 100).await.unwrap(), Vec::new());
 }

@@ -11,13 +11,17 @@
     reason = "contracts are tests"
 )]
 
+pub mod articles;
 pub mod begins_and_ends;
+pub mod claims;
 pub mod commit;
 pub mod conflicts;
 pub mod event_bus;
 pub mod filters;
+pub mod help;
 pub mod history;
 pub mod isolation;
+pub mod jobs;
 mod nodes;
 pub mod once;
 pub mod paging;
@@ -214,6 +218,7 @@ macro_rules! store_contract {
                     a_visitor_is_read_back,
                     a_retired_visitor_is_found_by_id_only,
                     a_touch_moves_last_seen_forward,
+                    visitors_are_found_by_many_ids,
                     a_session_is_read_back,
                     an_agent_is_read_back,
                 ]
@@ -226,6 +231,7 @@ macro_rules! store_contract {
                     a_verified_subject_is_unique,
                     an_agents_names_are_unique_on_the_server,
                     keys_and_ids_are_unique,
+                    a_clients_name_for_a_conversation_is_unique,
                     first_messages_are_stored_together_or_not_at_all,
                     a_creation_is_remembered_once,
                     of_sixteen_with_one_name_one_is_made,
@@ -277,6 +283,7 @@ macro_rules! store_contract {
                 [
                     a_stored_item_is_read_back,
                     the_writer_loads_what_is_there,
+                    equal_messages_are_found_by_their_count,
                     an_agents_mark_only_moves_forward,
                     a_full_batch_is_stored,
                 ]
@@ -301,6 +308,7 @@ macro_rules! store_contract {
                     walking_a_history_gives_the_whole,
                     what_changed_after_any_number_comes_once,
                     an_empty_history_is_empty,
+                    the_newest_messages_of_many_come_in_order,
                 ]
             );
             $crate::promises!(
@@ -315,6 +323,55 @@ macro_rules! store_contract {
                     unread_is_what_a_plain_count_says,
                     a_moved_conversation_is_the_new_visitors,
                     an_erased_conversation_is_gone,
+                ]
+            );
+            $crate::promises!(
+                articles,
+                $harness,
+                [
+                    an_article_is_read_back,
+                    an_address_is_unique_in_its_workspace,
+                    articles_are_paged_without_hole_or_double,
+                    a_passage_is_found_by_its_words,
+                    the_likeliest_passages_come_first,
+                    words_of_all_kinds_are_found,
+                    replaced_passages_are_gone,
+                    unpublished_articles_are_not_found,
+                    workspaces_do_not_find_one_anothers_articles,
+                    changes_at_once_leave_no_passage_behind,
+                ]
+            );
+            $crate::promises!(
+                help,
+                $harness,
+                [
+                    articles_are_written_and_read,
+                    an_import_brings_articles_to_what_is_given,
+                    the_right_article_answers,
+                ]
+            );
+            $crate::promises!(
+                claims,
+                $harness,
+                [
+                    what_is_due_is_handed_out_oldest_first,
+                    a_dropped_claim_is_none,
+                    no_job_is_handed_to_two,
+                    jobs_of_a_conversation_run_one_after_another,
+                    claims_run_out,
+                    all_claims_are_freed,
+                ]
+            );
+            $crate::promises!(
+                jobs,
+                $harness,
+                [
+                    a_job_is_read_back,
+                    work_is_stored_with_its_item_or_not_at_all,
+                    a_full_batch_of_work_is_stored,
+                    dead_jobs_are_paged_without_hole_or_double,
+                    a_dead_job_is_replayed,
+                    an_erased_conversations_work_is_gone,
                 ]
             );
         }

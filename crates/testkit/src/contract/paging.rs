@@ -15,12 +15,12 @@ use uuid::Uuid;
 /// Times that are easily sorted wrong: equal ones, and 0, 100 and 120 ms of one second, in no order.
 const OFFSETS: [i64; 10] = [120, 0, 100, 120, 0, 100, -880, 1_000, 0, 99];
 
-fn times() -> impl Iterator<Item = Timestamp> {
+pub(super) fn times() -> impl Iterator<Item = Timestamp> {
     OFFSETS.into_iter().map(|offset| Timestamp(now().millis() + offset))
 }
 
 /// Walks a list with pages of several sizes and compares it with the whole.
-async fn walk<T, F>(name: &str, mut expected: Vec<Cursor>, newest_first: bool, cursor_of: impl Fn(&T) -> Cursor, page: F)
+pub(super) async fn walk<T, F>(name: &str, mut expected: Vec<Cursor>, newest_first: bool, cursor_of: impl Fn(&T) -> Cursor, page: F)
 where
     F: AsyncFn(Option<Cursor>, Limit) -> Result<Page<T>, RepositoryError>,
 {
@@ -45,7 +45,7 @@ where
     }
 }
 
-fn place(at: Timestamp, id: Uuid) -> Cursor {
+pub(super) fn place(at: Timestamp, id: Uuid) -> Cursor {
     Cursor { value: at.millis(), id }
 }
 

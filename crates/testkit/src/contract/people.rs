@@ -23,6 +23,15 @@ fn a_full_visitor(plain: &Visitor) -> Visitor {
             user_agent: Some("Mozilla/5.0".to_owned()),
             page_url: Some("https://shop.example.com/?q=%20".to_owned()),
             page_title: Some(HARD.to_owned()),
+            referrer: Some("https://search.example.com/".to_owned()),
+            country: Some("Austria".to_owned()),
+            region: Some("Wien".to_owned()),
+            city: Some("Vienna".to_owned()),
+            browser: Some("Firefox".to_owned()),
+            os: Some("Windows 10".to_owned()),
+            device: Some("desktop".to_owned()),
+            timezone: Some("Europe/Vienna".to_owned()),
+            screen: Some("1920x1080".to_owned()),
         },
         created_at: later(1),
         updated_at: later(2),
@@ -220,4 +229,27 @@ pub async fn an_agent_is_read_back(harness: &Harness) {
     let read = harness.read().await;
     assert_eq!(read.agents().find_any(back.id).await.unwrap(), Some(back));
     assert_eq!(read.agents().count_owners(workspace.id).await.unwrap(), 1);
+}
+
+/// Visitors are found by many ids at once, in their own workspace only.
+pub async fn visitors_are_found_by_many_ids(harness: &Harness) {
+    let (here, there) = (harness.fixture().await, harness.fixture().await);
+    let second = crate::build::a_visitor(&here.channel);
+    let work = harness.begin().await;
+    work.visitors().insert(&second).await.unwrap();
+    work.commit().await.unwrap();
+    let read = harness.read().await;
+    let ids = [
+        second.id,
+        there.visitor.id,
+        here.visitor.id,
+        second.id,
+        parlor_domain::id::VisitorId(crate::build::an_id()),
+    ];
+    let mut found = read.visitors().find_many(here.workspace.id, &ids).await.unwrap();
+    found.sort_by_key(|visitor| visitor.id);
+    let mut expected = vec![here.visitor.clone(), second];
+    expected.sort_by_key(|visitor| visitor.id);
+    assert_eq!(found, expected);
+    assert_eq!(read.visitors().find_many(here.workspace.id, &[]).await.unwrap(), Vec::new());
 }

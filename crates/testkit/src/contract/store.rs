@@ -1,17 +1,19 @@
 //! Units of work, and that what is stored is read back as it was.
 
-use super::{HARD, Harness, later, name};
+use super::{HARD, Harness, later, line, name};
 use crate::Fixture;
 use crate::build::{a_channel, a_conversation, a_login, a_mark, a_workspace, an_audit_entry, an_id, by_agent, note, now, say};
 use parlor_domain::agent::{ApiKey, ApiScope, Invitation, Login};
+use parlor_domain::assistant::{AssistantSettings, Prompt};
 use parlor_domain::audit::AuditEntry;
 use parlor_domain::channel::{Channel, ChannelKind, IdentityRule, Origin};
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Status, Subject};
 use parlor_domain::creation::{Creation, CreationKey};
-use parlor_domain::id::{ApiKeyId, InvitationId, KeyHash};
+use parlor_domain::id::{ApiKeyId, InvitationId, KeyHash, MessageId};
 use parlor_domain::message::{Message, MessageKind, Reaction, Sender, SenderKind, Side};
 use parlor_domain::realtime::{Ticket, TicketHolder};
+use parlor_domain::text::Metadata;
 use parlor_domain::workspace::Workspace;
 use serde_json::json;
 
@@ -63,6 +65,17 @@ pub async fn a_channel_is_read_back(harness: &Harness) {
         name: name(HARD),
         origins: vec![origin("https://shop.example.com"), origin("http://localhost:3000")],
         identity: IdentityRule::Required,
+        assistant: AssistantSettings {
+            enabled: false,
+            name: Some(name(HARD)),
+            base_url: Some(line("https://models.example.com/v1")),
+            system_prompt: Some(Prompt::parse(HARD).unwrap()),
+            temperature_milli: Some(700),
+            extra_body: Some(Metadata::parse(serde_json::json!({"top_k": 4, "deep": [null, {"a": "ż"}]})).unwrap()),
+            score_limit: 60,
+            ..AssistantSettings::default()
+        },
+        assistant_key: Some(vec![0, 255, 1, 0]),
         created_at: later(1),
         updated_at: later(2),
         deleted_at: None,
@@ -78,6 +91,8 @@ pub async fn a_channel_is_read_back(harness: &Harness) {
     assert_eq!(read.channels().list(full.workspace_id).await.unwrap(), [plain.clone(), full.clone()]);
 
     let deleted = Channel {
+        assistant_key: None,
+        assistant: AssistantSettings::default(),
         deleted_at: Some(later(5)),
         updated_at: later(5),
         ..full
@@ -222,7 +237,10 @@ pub async fn what_proves_and_what_is_remembered_is_read_back(harness: &Harness) 
 pub async fn a_conversation_is_read_back_with_its_messages(harness: &Harness) {
     let fixture = harness.fixture().await;
     let mut full = Conversation {
-        kind: ConversationKind::Room,
+        kind: ConversationKind::Stored,
+        client_ref: Some(HARD.to_owned()),
+        answer_id: Some(MessageId(an_id())),
+        answers: 4,
         status: Status::Snoozed,
         snoozed_until: Some(later(60)),
         handler: Handler::Agent(fixture.agent.id),

@@ -18,6 +18,12 @@ fn find<'a>(state: &'a State, key: &MessageKey) -> Option<&'a Message> {
             .messages_of(*conversation)
             .iter()
             .find(|message| message.client_id.as_ref() == Some(client_id) && message.sender.author() == *author),
+        MessageKey::Equal(conversation, sender, content, number) => {
+            let is_equal = |message: &&Message| !message.private && message.sender.kind == *sender && message.content == *content;
+            let mut equal: Vec<&Message> = state.messages_of(*conversation).iter().filter(is_equal).collect();
+            equal.sort_by_key(|message| message.seq);
+            equal.get(number.checked_sub(1)?).copied()
+        }
     }
 }
 
@@ -30,10 +36,11 @@ fn decide(state: &State, item: &CommitItem) -> Result<CommitOutcome, RepositoryE
     {
         return Ok(CommitOutcome::Stale);
     }
+    let job_taken = item.jobs.iter().any(|job| state.jobs.contains_key(&job.id));
     match collision(state, item.inserted.iter().map(Arc::as_ref)) {
-        None => Ok(CommitOutcome::Stored),
         Some(Collision::ClientId) => Ok(CommitOutcome::ClientIdTaken),
-        Some(Collision::Row) => Err(RepositoryError::Failed("a message's id or place is taken".to_owned())),
+        None if !job_taken => Ok(CommitOutcome::Stored),
+        None | Some(Collision::Row) => Err(RepositoryError::Failed("the id of a message or job, or a message's place, is taken".to_owned())),
     }
 }
 
@@ -53,6 +60,8 @@ fn store(state: &mut State, item: &CommitItem) {
         }
     }
     state.audit.extend(item.audit.iter().cloned());
+    state.jobs.extend(item.jobs.iter().map(|job| (job.id, job.clone())));
+    state.jobs.retain(|job, _| !item.finished_jobs.contains(job));
     state.conversations.insert(id, item.conversation.clone());
 }
 

@@ -5,7 +5,8 @@ use super::state::{Direction, State, contains, insert_new, page_of, refuse_if};
 use async_trait::async_trait;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{
-    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationRepository, HandledBy, Handler, ReadMark, Status,
+    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationKind, ConversationRepository, HandledBy, Handler, ReadMark,
+    Status,
 };
 use parlor_domain::id::{AgentId, ConversationId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::message::SenderKind;
@@ -66,6 +67,11 @@ impl ConversationRepository for View {
 
     async fn find_by_room_key(&self, key: RoomKey) -> Result<Option<Conversation>, RepositoryError> {
         Ok(self.look(|state| state.conversations.values().find(|conversation| conversation.room_key == key).cloned()))
+    }
+
+    async fn find_by_client_ref(&self, workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Result<Option<Conversation>, RepositoryError> {
+        let called = |row: &&Conversation| row.workspace_id == workspace && row.kind == kind && row.client_ref.as_deref() == Some(client_ref);
+        Ok(self.look(|state| state.conversations.values().find(called).cloned()))
     }
 
     async fn room_keys(&self, workspace: WorkspaceId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, RoomKey)>, RepositoryError> {
@@ -129,8 +135,13 @@ impl ConversationRepository for View {
     }
 
     async fn insert(&self, conversation: &Conversation) -> Result<(), RepositoryError> {
+        let same_name = |other: &Conversation| {
+            conversation.client_ref.is_some()
+                && (other.workspace_id, other.kind, &other.client_ref) == (conversation.workspace_id, conversation.kind, &conversation.client_ref)
+        };
         self.change(|state| {
-            refuse_if(state.conversations.values().any(|other| other.room_key == conversation.room_key))?;
+            let in_the_way = |other: &Conversation| other.room_key == conversation.room_key || same_name(other);
+            refuse_if(state.conversations.values().any(in_the_way))?;
             insert_new(&mut state.conversations, conversation.id, conversation.clone())
         })
         .await
@@ -177,6 +188,7 @@ impl ConversationRepository for View {
                     state.messages.remove(id);
                 }
                 state.sessions.retain(|_, session| !over.contains(&session.conversation_id));
+                state.jobs.retain(|_, job| !over.contains(&job.conversation_id));
                 state.agent_marks.retain(|(conversation, _), _| !over.contains(conversation));
                 over.len() as u64
             })

@@ -59,6 +59,20 @@ impl MessageRepository for View {
         Ok(self.look(|state| history::changed_after(state.messages_of(conversation), audience, after, limit)))
     }
 
+    async fn newest_of(&self, conversations: &[ConversationId], each: usize) -> Result<Vec<Message>, RepositoryError> {
+        let mut ids = conversations.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(self.look(|state| {
+            let newest = ids.iter().flat_map(|id| {
+                let mut public: Vec<&Message> = state.messages_of(*id).iter().filter(|message| !message.private).collect();
+                public.sort_by_key(|message| message.seq);
+                public.split_off(public.len().saturating_sub(each))
+            });
+            newest.cloned().collect()
+        }))
+    }
+
     async fn insert(&self, messages: &[Message]) -> Result<(), RepositoryError> {
         self.change(|state| {
             refuse_if(collision(state, messages.iter()).is_some())?;

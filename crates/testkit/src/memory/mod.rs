@@ -1,9 +1,11 @@
 //! A store in memory that keeps the promises of the real ones, so that rules can be tested without a database.
 
 mod agents;
+mod articles;
 mod commit;
 mod conversations;
 mod history;
+mod jobs;
 mod messages;
 mod once;
 mod places;
@@ -12,10 +14,12 @@ mod visitors;
 
 use async_trait::async_trait;
 use parlor_domain::agent::{AgentRepository, ApiKeyRepository, InvitationRepository, LoginRepository};
+use parlor_domain::article::ArticleRepository;
 use parlor_domain::audit::AuditRepository;
 use parlor_domain::channel::ChannelRepository;
 use parlor_domain::conversation::{AgentMarkRepository, ConversationRepository};
 use parlor_domain::creation::CreationRepository;
+use parlor_domain::job::JobRepository;
 use parlor_domain::message::MessageRepository;
 use parlor_domain::realtime::TicketRepository;
 use parlor_domain::session::SessionRepository;
@@ -141,4 +145,6 @@ repositories! {
     tickets: TicketRepository,
     creations: CreationRepository,
     audit: AuditRepository,
+    articles: ArticleRepository,
+    jobs: JobRepository,
 }

@@ -1,9 +1,11 @@
 use parlor_domain::agent::{Agent, ApiKey, Invitation, Login};
+use parlor_domain::article::{Article, Passage};
 use parlor_domain::audit::AuditEntry;
 use parlor_domain::channel::Channel;
 use parlor_domain::conversation::{AgentMark, Conversation};
 use parlor_domain::creation::Creation;
-use parlor_domain::id::{AgentId, ApiKeyId, ChannelId, ConversationId, InvitationId, KeyHash, LoginId, SessionId, VisitorId, WorkspaceId};
+use parlor_domain::id::{AgentId, ApiKeyId, ArticleId, ChannelId, ConversationId, InvitationId, JobId, KeyHash, LoginId, SessionId, VisitorId, WorkspaceId};
+use parlor_domain::job::Job;
 use parlor_domain::message::Message;
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::realtime::Ticket;
@@ -32,6 +34,10 @@ pub(super) struct State {
     pub tickets: HashMap<KeyHash, Ticket>,
     pub creations: HashMap<KeyHash, Creation>,
     pub audit: Vec<AuditEntry>,
+    pub articles: BTreeMap<ArticleId, Article>,
+    /// Those of published articles.
+    pub passages: BTreeMap<ArticleId, Vec<Passage>>,
+    pub jobs: BTreeMap<JobId, Job>,
 }
 
 impl State {

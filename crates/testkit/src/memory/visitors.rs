@@ -33,6 +33,11 @@ impl VisitorRepository for View {
         VisitorRepository::find(self, workspace, id).await
     }
 
+    async fn find_many(&self, workspace: WorkspaceId, ids: &[VisitorId]) -> Result<Vec<Visitor>, RepositoryError> {
+        let is_wanted = |visitor: &&Visitor| visitor.workspace_id == workspace && ids.contains(&visitor.id);
+        Ok(self.look(|state| state.visitors.values().filter(is_wanted).cloned().collect()))
+    }
+
     async fn find_by_key(&self, key: KeyHash) -> Result<Option<Visitor>, RepositoryError> {
         Ok(self.look(|state| {
             let id = state.visitor_keys.get(&key)?;

@@ -3,6 +3,7 @@
 
 use super::auth::SetupRequest;
 use crate::extract::ClientAddress;
+use crate::families::html::escape;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
@@ -129,30 +130,4 @@ fn page(status: StatusCode, title: &str, content: &str) -> HttpResponse {
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <title>{title} – Parlor</title><link rel=\"stylesheet\" href=\"/assets/shared/pages.css\"></head><body><main><h1>{title}</h1>{content}</main></body></html>"
         ))
-}
-
-/// Text as it may stand in elements and in quoted attributes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_typed_never_becomes_markup() {
-        assert_eq!(escape(r#"<b a="1" b='2'>&</b>"#), "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;&lt;/b&gt;");
-    }
 }

@@ -1,14 +1,22 @@
 //! Chats: `/api/chats`. STEP 1 makes a visitor, STEP 2 a session with its conversation, STEP 3 is writing. Every answer stands in
 //! an envelope.
 
+mod ask;
 mod caller;
+mod chat;
+mod follow;
 mod messages;
 mod sessions;
+mod stream;
+mod ui_message_stream;
 mod visitors;
 
+pub use ask::{AskBody, AskRequest, PlainQuestion, TransportQuestion, UiMessage, UiPart};
 pub use caller::ChatCaller;
+pub use chat::*;
 pub use messages::*;
 pub use sessions::*;
+pub use stream::*;
 pub use visitors::*;
 
 use crate::routes::Routes;
@@ -45,5 +53,10 @@ pub fn routes(config: &mut impl Routes) {
         .add(list_sessions)
         .add(get_session)
         .add(end_session)
+        .add(ask_assistant)
+        .add(stream_answer)
+        .add(stop_answer)
+        .add(resume_answer)
+        .add(resume_answer_of_sdk)
         .add(list_chat_messages);
 }

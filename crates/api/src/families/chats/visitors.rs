@@ -273,6 +273,7 @@ impl EditVisitorRequest {
             phone: text(&mut fields, "phone", self.phone, Phone::parse),
             locale: text(&mut fields, "locale", self.locale, Name::parse),
             metadata: self.metadata.and_then(|raw| fields.parsed("metadata", raw.map(Metadata::parse).transpose())),
+            ..EditVisitor::default()
         };
         fields.finish().map(|()| edit)
     }

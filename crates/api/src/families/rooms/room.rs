@@ -72,6 +72,7 @@ impl CreateRoomRequest {
         Ok(BeginConversation {
             starter,
             kind: ConversationKind::Room,
+            client_ref: None,
             subject: subject.map(|title| Subject {
                 kind: "text".to_owned(),
                 external_id: None,

@@ -85,6 +85,8 @@ pub enum KindWord {
     Chat,
     /// `/api/public/chat-rooms`.
     Room,
+    /// `/api/users`.
+    Stored,
 }
 
 impl From<ConversationKind> for KindWord {
@@ -92,6 +94,7 @@ impl From<ConversationKind> for KindWord {
         match kind {
             ConversationKind::Chat => Self::Chat,
             ConversationKind::Room => Self::Room,
+            ConversationKind::Stored => Self::Stored,
         }
     }
 }
@@ -101,6 +104,7 @@ impl From<KindWord> for ConversationKind {
         match word {
             KindWord::Chat => Self::Chat,
             KindWord::Room => Self::Room,
+            KindWord::Stored => Self::Stored,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What two families or more need.
 
 mod conversation;
+mod device;
 mod history;
 mod list;
 mod message;

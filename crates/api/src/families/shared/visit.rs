@@ -1,10 +1,11 @@
 //! Where a visitor comes from and belongs.
 
+use super::device::Device;
 use crate::extract::{ClientAddress, bearer, visitor_of};
 use crate::problem::Problem;
 use crate::state::AppState;
-use actix_web::HttpRequest;
 use actix_web::http::header::{HeaderName, REFERER, USER_AGENT};
+use actix_web::{HttpRequest, web};
 use parlor_domain::channel::{Channel, ChannelKind};
 use parlor_domain::id::VisitorKey;
 use parlor_domain::visitor::{Visitor, VisitorContext};
@@ -44,11 +45,21 @@ pub fn visitor_context(request: &HttpRequest, address: ClientAddress) -> Visitor
         let text = request.headers().get(name)?.to_str().ok()?.trim();
         (!text.is_empty()).then(|| text.chars().take(most).collect::<String>())
     };
+    let state = request.app_data::<web::Data<AppState>>();
+    let place = state.and_then(|state| state.geo.locate(address.0)).unwrap_or_default();
+    let user_agent = header(USER_AGENT, 400);
+    let device = user_agent.as_deref().map(Device::of).unwrap_or_default();
     VisitorContext {
         ip: Some(address.0.to_string()),
-        user_agent: header(USER_AGENT, 400),
+        user_agent,
         page_url: header(REFERER, 2000),
-        page_title: None,
+        country: place.country,
+        region: place.region,
+        city: place.city,
+        browser: device.browser,
+        os: device.os,
+        device: device.kind,
+        ..VisitorContext::default()
     }
 }
 

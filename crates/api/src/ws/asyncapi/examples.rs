@@ -45,6 +45,7 @@ pub fn summary_of_event(name: &str) -> &'static str {
         "conversation:typing" => "Somebody else types, or stopped. Forget it after 8 s or with the message.",
         "conversation:read" => "A side has read up to a place.",
         "conversation:delivered" => "A side's client has received up to a place.",
+        "assistant:delta" => "More of the answer that the assistant writes; the finished message has the same id and replaces it.",
         "conversation:viewing" => "Another agent has the conversation open, or closed it.",
         "presence:changed" => "Somebody came, went, or is available in another way. Visitors learn only whether some agent is there.",
         "inbox:conversation-updated" => "A row of the workspace's list as it is now.",
@@ -160,6 +161,11 @@ pub fn event(name: &str) -> Value {
         "conversation:typing" => (Some(ROOM), None, json!({ "conversation_id": ROOM, "state": "start", "sender": agent })),
         "conversation:read" => (Some(CONVERSATION), None, json!({ "up_to_seq": 39, "by": "agent", "agent_id": AGENT, "at": AT })),
         "conversation:delivered" => (Some(CONVERSATION), None, json!({ "up_to_seq": 39, "by": "visitor" })),
+        "assistant:delta" => (
+            Some(ROOM),
+            None,
+            json!({ "message_id": "018f6a3e-5b1c-7000-8000-0000000000d2", "offset": 18, "delta": " to five days." }),
+        ),
         "conversation:viewing" => (Some(CONVERSATION), None, json!({ "state": "start", "agent": agent })),
         "presence:changed" => (
             None,

@@ -112,6 +112,18 @@ impl Hub {
                     |id, _| frames::delivered(id, *by, *up_to_seq, *at),
                 );
             }
+            Signal::AnswerDelta {
+                conversation_id,
+                message_id,
+                offset,
+                delta,
+            } => {
+                self.to_listeners(*conversation_id, &[Audience::Public, Audience::Staff], "assistant:delta", None, |id, _| {
+                    frames::answer_delta(id, *message_id, *offset, delta, now)
+                });
+            }
+            // For whoever writes the answer.
+            Signal::StopAnswer { .. } => {}
             Signal::Presence {
                 workspace_id,
                 who,

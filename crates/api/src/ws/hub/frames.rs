@@ -2,13 +2,15 @@
 
 use crate::families::shared::{ConversationRow, MessageResponse, SenderResponse};
 use crate::ws::protocol::{
-    ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageUpdated, NewMessage, Nothing, ReadUpTo, StateWord, Typing, Viewing,
+    AnswerDelta, ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageUpdated, NewMessage, Nothing, ReadUpTo, StateWord, Typing,
+    Viewing,
 };
 use crate::ws::wire;
 use bytes::Bytes;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Audience, Catchup, ChangedFields, Conversation};
 use parlor_domain::event::{ConversationChange, ConversationEvent, Participant};
+use parlor_domain::id::MessageId;
 use parlor_domain::message::SenderKind;
 use parlor_domain::message::{Message, Side};
 use uuid::Uuid;
@@ -96,6 +98,16 @@ pub fn inbox(conversation: &Conversation, at: Timestamp) -> Bytes {
         None,
         Some(at),
     )
+}
+
+/// More of the answer that the assistant is writing.
+pub fn answer_delta(conversation: Uuid, message: MessageId, offset: usize, delta: &str, at: Timestamp) -> Bytes {
+    let event = Event::AnswerDelta(AnswerDelta {
+        message_id: message.0,
+        offset,
+        delta: delta.to_owned(),
+    });
+    encode(event, Some(conversation), None, Some(at))
 }
 
 const fn state(active: bool) -> StateWord {

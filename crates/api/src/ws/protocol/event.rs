@@ -260,6 +260,20 @@ pub struct Delivered {
     pub by: SideWord,
 }
 
+/// More of the answer that the assistant is writing. After a hole a client waits for the finished message, which has the
+/// same id and replaces the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct AnswerDelta {
+    /// The message as it will be stored.
+    pub message_id: Uuid,
+    /// Characters (Unicode scalar values) before it.
+    #[schema(example = 24)]
+    pub offset: usize,
+    /// More text.
+    #[schema(example = " to five days.")]
+    pub delta: String,
+}
+
 /// An agent has the conversation open, or closed it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Viewing {
@@ -359,6 +373,8 @@ events! {
     Read(ReadUpTo as ReadUpTo) = "conversation:read",
     /// A side's client has received up to a place.
     Delivered(Delivered as Delivered) = "conversation:delivered",
+    /// The assistant writes an answer.
+    AnswerDelta(AnswerDelta as AnswerDelta) = "assistant:delta",
     /// An agent has the conversation open, or closed it.
     Viewing(Viewing as Viewing) = "conversation:viewing",
     /// Somebody came, went, or is available in another way.

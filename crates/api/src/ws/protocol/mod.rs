@@ -10,8 +10,8 @@ pub use command::{
     read_command,
 };
 pub use event::{
-    ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageChangeWord, MessageUpdated, NewMessage, PageSeen, PresenceChanged, ReadUpTo,
-    SessionClosing, SessionExpiring, SubjectShown, Typing, Unread, Viewing,
+    AnswerDelta, ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageChangeWord, MessageUpdated, NewMessage, PageSeen,
+    PresenceChanged, ReadUpTo, SessionClosing, SessionExpiring, SubjectShown, Typing, Unread, Viewing,
 };
 pub use reply::{
     AvailabilityWord, DeliveredReply, ErrorBody, IdentityKind, IdentityShown, MarkReply, MarksDelivered, MarksRead, Online, RefreshReply, ReplyData,

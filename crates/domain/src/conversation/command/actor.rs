@@ -31,6 +31,28 @@ pub struct AgentActor {
     pub machine: bool,
 }
 
+/// The assistant of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AssistantActor {
+    /// Where.
+    pub workspace_id: WorkspaceId,
+    /// The name that its messages carry.
+    pub name: Option<String>,
+}
+
+/// Somebody whom a browser speaks for, without proof.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedActor {
+    /// Where.
+    pub workspace_id: WorkspaceId,
+    /// Whose conversation.
+    pub visitor_id: VisitorId,
+    /// Whether it is the visitor, or an assistant of the page.
+    pub side: Side,
+    /// The visitor's name, on the visitor's messages.
+    pub name: Option<String>,
+}
+
 /// Who acts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
@@ -38,6 +60,10 @@ pub enum Actor {
     Visitor(VisitorActor),
     /// Our side.
     Agent(AgentActor),
+    /// The assistant.
+    Assistant(AssistantActor),
+    /// What a browser claims.
+    Reported(ReportedActor),
     /// The server itself: wake-ups, consequences of other changes.
     System(WorkspaceId),
 }
@@ -48,7 +74,8 @@ impl Actor {
     pub const fn side(&self) -> Side {
         match self {
             Self::Visitor(_) => Side::Visitor,
-            Self::Agent(_) | Self::System(_) => Side::Agent,
+            Self::Reported(reported) => reported.side,
+            Self::Agent(_) | Self::Assistant(_) | Self::System(_) => Side::Agent,
         }
     }
 
@@ -58,6 +85,8 @@ impl Actor {
         match self {
             Self::Visitor(visitor) => visitor.id.into(),
             Self::Agent(agent) => agent.id.into(),
+            Self::Assistant(_) => AuthorId::ASSISTANT,
+            Self::Reported(_) => AuthorId::REPORTED,
             Self::System(_) => AuthorId::SYSTEM,
         }
     }
@@ -66,11 +95,11 @@ impl Actor {
         match self {
             Self::Visitor(visitor) => Some(visitor.id.0),
             Self::Agent(agent) => Some(agent.id.0),
-            Self::System(_) => None,
+            Self::Assistant(_) | Self::Reported(_) | Self::System(_) => None,
         }
     }
 
-    pub(super) fn sender(&self) -> Sender {
+    pub(in crate::conversation) fn sender(&self) -> Sender {
         match self {
             Self::Visitor(visitor) => Sender {
                 kind: SenderKind::Visitor,
@@ -83,6 +112,26 @@ impl Actor {
                 id: Some(agent.id.0),
                 name: Some(agent.name.clone()),
                 reported: false,
+            },
+            Self::Assistant(assistant) => Sender {
+                kind: SenderKind::Assistant,
+                id: None,
+                name: assistant.name.clone(),
+                reported: false,
+            },
+            Self::Reported(reported) => match reported.side {
+                Side::Visitor => Sender {
+                    kind: SenderKind::Visitor,
+                    id: Some(reported.visitor_id.0),
+                    name: reported.name.clone(),
+                    reported: true,
+                },
+                Side::Agent => Sender {
+                    kind: SenderKind::Assistant,
+                    id: None,
+                    name: None,
+                    reported: true,
+                },
             },
             Self::System(_) => Sender {
                 kind: SenderKind::System,

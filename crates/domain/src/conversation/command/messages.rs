@@ -2,12 +2,26 @@
 
 use super::{Actor, Deciding, NOT_YOURS, NewMessage};
 use crate::agent::Role;
+use crate::clock::Timestamp;
 use crate::conversation::{Change, CommandError, Conversation, Handler, Outcome, Status};
 use crate::event::MessageChange;
+use crate::id::{KeyHash, MessageId};
 use crate::message::{Message, MessageKind, MessageStatus, Side};
-use crate::text::MessageText;
+use crate::text::{ClientId, MessageText};
 use serde_json::json;
 use std::sync::Arc;
+
+/// A message that has no place yet.
+pub(super) struct Draft<'a> {
+    pub(super) id: MessageId,
+    pub(super) text: &'a str,
+    pub(super) content: KeyHash,
+    pub(super) private: bool,
+    pub(super) reply_to: Option<MessageId>,
+    pub(super) client_id: Option<&'a ClientId>,
+    pub(super) sent_at: Option<Timestamp>,
+    pub(super) metadata: Option<&'a serde_json::Value>,
+}
 
 impl Deciding<'_> {
     /// A visitor's message reopens; an agent's first reply takes over. Either way it is one command and one number.
@@ -30,28 +44,62 @@ impl Deciding<'_> {
             match self.actor {
                 Actor::Visitor(_) => {
                     after.set_status(Status::Open, None);
+                    self.owe_answer(&mut after);
                 }
                 Actor::Agent(agent) if !agent.machine && after.handler.assignee().is_none() => {
                     after.set_handler(Handler::Agent(agent.id));
                 }
-                Actor::Agent(_) | Actor::System(_) => {}
+                Actor::Agent(_) | Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => {}
             }
         }
-        let side = self.actor.side();
+        let message = self.place(
+            &mut after,
+            Draft {
+                id: new.id,
+                text: new.text.as_str(),
+                content: new.content(),
+                private: new.private,
+                reply_to: new.reply_to,
+                client_id: new.client_id.as_ref(),
+                sent_at: new.sent_at,
+                metadata: None,
+            },
+        );
+        // Who writes has read: the author's own side is at the head now.
+        let mut agent_mark = None;
+        if !new.private && matches!(self.actor, Actor::Visitor(_) | Actor::Agent(_)) {
+            let side = self.actor.side();
+            after.move_mark(side, after.head_mark(side));
+            agent_mark = self.own_mark(after.head_mark(Side::Agent));
+        }
+        let mut change = self.decided(after, !new.private, Outcome::Stored(Arc::new(message)));
+        change.agent_mark = agent_mark;
+        Ok(change)
+    }
+
+    /// A visitor's message to the assistant: it owes an answer, one for all questions that come until it looks.
+    pub(super) fn owe_answer(&self, after: &mut Conversation) {
+        if after.handler == Handler::Assistant && after.answer_id.is_none() {
+            after.answer_id = Some(MessageId(self.fresh));
+        }
+    }
+
+    /// Gives a message its place and numbers, and counts it.
+    pub(super) fn place(&self, after: &mut Conversation, new: Draft<'_>) -> Message {
         if new.private {
             after.staff_rev += 1;
         } else {
             after.rev += 1;
             after.staff_rev += 1;
             after.last_seq += 1;
-            match side {
+            match self.actor.side() {
                 Side::Visitor => after.inbound_count += 1,
                 Side::Agent => after.outbound_count += 1,
             }
             after.last_message_at = self.now;
-            after.last_message = Some(Conversation::preview_of(new.text.as_str()));
+            after.last_message = Some(Conversation::preview_of(new.text));
         }
-        let message = Message {
+        Message {
             id: new.id,
             workspace_id: after.workspace_id,
             conversation_id: after.id,
@@ -62,13 +110,13 @@ impl Deciding<'_> {
             made_staff_rev: after.staff_rev,
             sender: self.actor.sender(),
             kind: MessageKind::Text,
-            text: new.text.as_str().to_owned(),
+            text: new.text.to_owned(),
             payload: None,
             reply_to: new.reply_to,
             reactions: Vec::new(),
-            metadata: None,
-            client_id: new.client_id.as_ref().map(|id| id.as_str().to_owned()),
-            content: new.content(),
+            metadata: new.metadata.cloned(),
+            client_id: new.client_id.map(|id| id.as_str().to_owned()),
+            content: new.content,
             status: MessageStatus::Sent,
             private: new.private,
             inbound_count: after.inbound_count,
@@ -77,16 +125,7 @@ impl Deciding<'_> {
             created_at: self.now,
             edited_at: None,
             deleted_at: None,
-        };
-        // Who writes has read: the author's own side is at the head now.
-        let mut agent_mark = None;
-        if !new.private && !matches!(self.actor, Actor::System(_)) {
-            after.move_mark(side, after.head_mark(side));
-            agent_mark = self.own_mark(after.head_mark(Side::Agent));
         }
-        let mut change = self.decided(after, !new.private, Outcome::Stored(Arc::new(message)));
-        change.agent_mark = agent_mark;
-        Ok(change)
     }
 
     pub(super) fn edit(&self, text: &MessageText) -> Result<Change, CommandError> {

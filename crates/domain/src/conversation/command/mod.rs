@@ -2,15 +2,17 @@
 //! refusal out. They run in a lane of the writer, so nothing here may wait.
 
 mod actor;
+mod answer;
 mod marks;
 mod messages;
 mod order;
 mod state;
+mod tell;
 #[cfg(test)]
 mod tests;
 
-pub use actor::{Actor, AgentActor, VisitorActor};
-pub use order::{Action, Command, NewMessage};
+pub use actor::{Actor, AgentActor, AssistantActor, ReportedActor, VisitorActor};
+pub use order::{Action, Command, NewAnswer, NewMessage, ToldMessage};
 
 use super::change::{Change, ChangedFields, Facts, Outcome};
 use super::error::CommandError;
@@ -18,17 +20,20 @@ use super::model::{AgentMark, Conversation, Handler, ReadMark};
 use crate::agent::Role;
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
-use crate::id::AuditId;
+use crate::id::{AuditId, JobId};
+use crate::job::{Job, JobKind};
 use crate::message::Message;
 use std::sync::Arc;
+use uuid::Uuid;
 
 const NOT_YOURS: &str = "only its author may change this message";
 
-/// Decides a command. `now` is one moment for the whole batch; ids of audit lines come from `audit_id`.
+/// Decides a command. `now` is one moment for the whole batch; `fresh` is an id that nothing has yet, for a line of the
+/// audit log or an answer that is owed from now on.
 ///
 /// # Errors
 /// The refusal; nothing changes then.
-pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, audit_id: AuditId) -> Result<Change, CommandError> {
+pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, fresh: Uuid) -> Result<Change, CommandError> {
     must_see(before, &command.actor)?;
     must_be_allowed(&command.actor, &command.action)?;
     let deciding = Deciding {
@@ -36,10 +41,12 @@ pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: 
         actor: &command.actor,
         facts,
         now,
-        audit_id,
+        fresh,
     };
     match &command.action {
         Action::Send(message) => deciding.send(message),
+        Action::Answer(answer) => deciding.answer(answer),
+        Action::Tell(message) => deciding.tell(message),
         Action::Edit(_, text) => deciding.edit(text),
         Action::Delete(_) => deciding.delete_message(),
         Action::React(_, emoji) => deciding.react(emoji.as_deref()),
@@ -48,7 +55,7 @@ pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: 
         Action::Assign(to) => Ok(deciding.hand_over(to.map_or(Handler::Queue, Handler::Agent), "conversation.assign")),
         Action::TakeOver => deciding.take_over(),
         Action::HandToAssistant { available } => {
-            if *available {
+            if *available && before.kind.takes_assistant() {
                 Ok(deciding.hand_over(Handler::Assistant, "conversation.hand_to_assistant"))
             } else {
                 Err(CommandError::Conflict("no assistant is set up for this channel"))
@@ -80,14 +87,24 @@ fn must_see(conversation: &Conversation, actor: &Actor) -> Result<(), CommandErr
         && match actor {
             Actor::Visitor(visitor) => visitor.workspace_id == conversation.workspace_id && visitor.id == conversation.visitor_id,
             Actor::Agent(agent) => agent.workspace_id == conversation.workspace_id && agent.role != Role::Seller,
+            Actor::Assistant(assistant) => assistant.workspace_id == conversation.workspace_id,
+            Actor::Reported(reported) => reported.workspace_id == conversation.workspace_id && reported.visitor_id == conversation.visitor_id,
             Actor::System(workspace) => *workspace == conversation.workspace_id,
         };
     if sees { Ok(()) } else { Err(CommandError::ConversationNotFound) }
 }
 
-/// The customer's side talks, reads and takes back; the work on a conversation is ours.
+/// The customer's side talks, reads and takes back; the work on a conversation is ours. The assistant only answers, and
+/// what a browser claims is only stored.
 fn must_be_allowed(actor: &Actor, action: &Action) -> Result<(), CommandError> {
-    let Actor::Visitor(_) = actor else { return Ok(()) };
+    match (actor, action) {
+        (Actor::Assistant(_), Action::Answer(_)) | (Actor::Visitor(_) | Actor::Reported(_), Action::Tell(_)) => return Ok(()),
+        (Actor::Assistant(_) | Actor::Reported(_), _) | (_, Action::Answer(_) | Action::Tell(_)) => {
+            return Err(CommandError::Forbidden("not by this caller"));
+        }
+        (Actor::Agent(_) | Actor::System(_), _) => return Ok(()),
+        (Actor::Visitor(_), _) => {}
+    }
     match action {
         Action::Send(message) if message.private => Err(CommandError::Forbidden("only agents write notes")),
         Action::Edit(..) => Err(CommandError::Forbidden(NOT_YOURS)),
@@ -101,7 +118,9 @@ fn must_be_allowed(actor: &Actor, action: &Action) -> Result<(), CommandError> {
         | Action::SetCustomer { .. }
         | Action::Wake
         | Action::Release(_)
-        | Action::DeleteConversation => Err(CommandError::Forbidden("only agents may do this")),
+        | Action::DeleteConversation
+        | Action::Answer(_)
+        | Action::Tell(_) => Err(CommandError::Forbidden("only agents may do this")),
     }
 }
 
@@ -111,7 +130,7 @@ struct Deciding<'a> {
     actor: &'a Actor,
     facts: &'a Facts,
     now: Timestamp,
-    audit_id: AuditId,
+    fresh: Uuid,
 }
 
 impl Deciding<'_> {
@@ -140,12 +159,35 @@ impl Deciding<'_> {
             after.changed_rev = after.rev;
         }
         after.updated_at = self.now;
+        let (job, finished_job) = self.owed(&after);
         let mut change = Change::nothing(Arc::new(after), outcome);
+        change.job = job;
+        change.finished_job = finished_job;
         change.fields = fields;
         change.numbered = true;
         change.public = public;
         change.writes = true;
         change
+    }
+
+    /// An answer that is owed has a job, and one that is not owed any more has none.
+    fn owed(&self, after: &Conversation) -> (Option<Job>, Option<JobId>) {
+        if self.before.answer_id == after.answer_id {
+            return (None, None);
+        }
+        let job = after.answer_id.map(|answer| Job {
+            id: JobId(answer.0),
+            workspace_id: after.workspace_id,
+            conversation_id: after.id,
+            kind: JobKind::AssistantAnswer,
+            attempts: 0,
+            run_at: self.now,
+            claim: None,
+            last_error: None,
+            dead_at: None,
+            created_at: self.now,
+        });
+        (job, self.before.answer_id.map(|answer| JobId(answer.0)))
     }
 
     fn nothing(&self, outcome: Outcome) -> Change {
@@ -176,7 +218,7 @@ impl Deciding<'_> {
 
     fn audit(&self, action: &str, detail: serde_json::Value) -> AuditEntry {
         AuditEntry {
-            id: self.audit_id,
+            id: AuditId(self.fresh),
             workspace_id: self.before.workspace_id,
             actor_id: self.actor.uuid(),
             action: action.to_owned(),

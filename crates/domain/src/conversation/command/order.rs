@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 use crate::conversation::Status;
 use crate::id::{AgentId, ConversationId, KeyHash, MessageId};
 use crate::message::{AuthorId, Message, MessageKind};
-use crate::text::{ClientId, Label, Line, MessageText};
+use crate::text::{AnswerText, ClientId, Label, Line, MessageText};
 
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,11 +30,53 @@ impl NewMessage {
     }
 }
 
+/// What the assistant has to say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewAnswer {
+    /// The answer that is owed; any other is refused.
+    pub id: MessageId,
+    /// The handler's version when the assistant began: with a newer one the conversation is not the assistant's any more.
+    pub handler_version: i64,
+    /// The visitor's messages that it answers, counted from the first.
+    pub covers: i64,
+    /// What it says; `None` if it has nothing to say.
+    pub text: Option<AnswerText>,
+    /// Facts beside it.
+    pub metadata: Option<serde_json::Value>,
+    /// Why a person shall take it from here, if so: words for the audit log.
+    pub hand_over: Option<String>,
+}
+
+/// What a browser says that was said, in a chat that it stores here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToldMessage {
+    /// What it shall be named.
+    pub id: MessageId,
+    /// What it says.
+    pub text: MessageText,
+    /// The client's own id.
+    pub client_id: Option<ClientId>,
+    /// What the sender's clock said.
+    pub sent_at: Option<Timestamp>,
+    /// If it is told again, as part of a whole: the so-many-th (from 1) with this text among those of this sender.
+    pub equal: Option<usize>,
+}
+
+impl ToldMessage {
+    pub(in crate::conversation) fn content(&self) -> KeyHash {
+        Message::content_hash(MessageKind::Text, self.text.as_str(), None, None, false)
+    }
+}
+
 /// What shall be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Say something.
     Send(NewMessage),
+    /// Say what the assistant owes.
+    Answer(NewAnswer),
+    /// Store what a browser says that was said.
+    Tell(ToldMessage),
     /// Say it in other words: an agent's own message, or any by an admin.
     Edit(MessageId, MessageText),
     /// Take it back: an own message, or any by an admin.
@@ -91,7 +133,9 @@ impl Command {
     #[must_use]
     pub fn client_id(&self) -> Option<(AuthorId, &str)> {
         match &self.action {
-            Action::Send(NewMessage { client_id: Some(id), .. }) => Some((self.actor.author(), id.as_str())),
+            Action::Send(NewMessage { client_id: Some(id), .. }) | Action::Tell(ToldMessage { client_id: Some(id), .. }) => {
+                Some((self.actor.author(), id.as_str()))
+            }
             _ => None,
         }
     }

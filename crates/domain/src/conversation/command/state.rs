@@ -73,13 +73,14 @@ impl Deciding<'_> {
         let allowed = match self.actor {
             Actor::Agent(agent) => agent.role >= Role::Admin,
             Actor::System(_) => true,
-            Actor::Visitor(_) => false,
+            Actor::Visitor(_) | Actor::Assistant(_) | Actor::Reported(_) => false,
         };
         if !allowed {
             return Err(CommandError::Forbidden("only an admin may delete a conversation"));
         }
         let mut after = Conversation::clone(self.before);
         after.deleted_at = Some(self.now);
+        after.answer_id = None;
         after.rev += 1;
         after.staff_rev += 1;
         after.changed_rev = after.rev;

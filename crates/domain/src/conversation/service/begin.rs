@@ -4,11 +4,11 @@ use super::ConversationService;
 use crate::channel::{Channel, IdentityRule};
 use crate::clock::Timestamp;
 use crate::conversation::{
-    Action, Actor, Command, CommandError, Conversation, ConversationKind, Facts, Handler, NewMessage, Outcome, ReadMark, Status, Subject, VisitorActor, apply,
+    Action, Actor, Command, CommandError, Conversation, ConversationKind, Facts, NewMessage, Outcome, ReadMark, Status, Subject, VisitorActor, apply,
 };
 use crate::creation::{Creation, CreationKey, REMEMBERED_FOR, claim};
 use crate::event::{ConversationChange, ConversationEvent, DomainEvent};
-use crate::id::{AuditId, ConversationId, Ids, MessageId, RoomKey, VisitorKey, WorkspaceId};
+use crate::id::{ConversationId, Ids, MessageId, RoomKey, VisitorKey, WorkspaceId};
 use crate::message::Message;
 use crate::security::SecurityError;
 use crate::store::{RepositoryError, UnitOfWork};
@@ -34,6 +34,8 @@ pub struct BeginConversation {
     pub starter: Starter,
     /// The door.
     pub kind: ConversationKind,
+    /// What the client calls it, in families where clients choose ids. [`RepositoryError::Conflict`] if that is taken.
+    pub client_ref: Option<String>,
     /// What it is about.
     pub subject: Option<Subject>,
     /// Facts the client attached.
@@ -86,7 +88,7 @@ struct Remembered {
     key: Option<Uuid>,
 }
 
-/// A conversation in its first state: handled by the queue.
+/// A conversation in its first state.
 #[must_use]
 pub(crate) fn new_conversation(ids: &dyn Ids, channel: &Channel, visitor: &Visitor, kind: ConversationKind, now: Timestamp) -> Conversation {
     let (customer_name, customer_email) = card(visitor);
@@ -97,10 +99,13 @@ pub(crate) fn new_conversation(ids: &dyn Ids, channel: &Channel, visitor: &Visit
         visitor_id: visitor.id,
         room_key: RoomKey::new(ids.random()),
         kind,
+        client_ref: None,
         status: Status::Open,
         snoozed_until: None,
-        handler: Handler::Queue,
+        handler: kind.first_handler(&channel.assistant),
         handler_version: 1,
+        answer_id: None,
+        answers: 0,
         subject: None,
         flag: None,
         labels: Vec::new(),
@@ -165,10 +170,12 @@ impl ConversationService {
             }
         };
         let mut first = new_conversation(&*self.ids, channel, &visitor, begin.kind, now);
+        first.client_ref = begin.client_ref;
         first.subject = begin.subject;
         first.metadata = begin.metadata;
         let mut conversation = Arc::new(first);
         let mut message = None;
+        let mut job = None;
         if let Some((text, client_id)) = begin.message {
             let actor = Actor::Visitor(VisitorActor {
                 workspace_id: visitor.workspace_id,
@@ -188,7 +195,8 @@ impl ConversationService {
                 actor,
                 action,
             };
-            let change = apply(&conversation, &command, &Facts::default(), now, AuditId(self.ids.ordered()))?;
+            let change = apply(&conversation, &command, &Facts::default(), now, self.ids.ordered())?;
+            job = change.job.map(|job| self.writer.claimed(job, now));
             conversation = change.conversation;
             if let Outcome::Stored(stored) = change.outcome {
                 message = Some(stored);
@@ -218,7 +226,13 @@ impl ConversationService {
             }
         }
         self.insert(&*work, &visitor, key, &conversation, message.as_deref(), now).await?;
+        if let Some(job) = &job {
+            work.jobs().insert(job).await?;
+        }
         work.commit().await?;
+        if let Some(job) = job {
+            self.writer.begin(job);
+        }
         if let Some(message) = message {
             self.bus.publish(DomainEvent::Conversation(ConversationEvent {
                 rev: Some(conversation.rev),
@@ -256,7 +270,7 @@ impl ConversationService {
         Ok(())
     }
 
-    async fn begun_before(&self, once: CreationKey) -> Result<Option<Begun>, BeginError> {
+    pub(super) async fn begun_before(&self, once: CreationKey) -> Result<Option<Begun>, BeginError> {
         let read = self.store.read().await?;
         let Some(creation) = read.creations().find(once.id, self.clock.now().minus(REMEMBERED_FOR)).await? else {
             return Ok(None);

@@ -1,9 +1,11 @@
 //! What people do with conversations: most of it is one command for the writer.
 
 mod begin;
+mod stored;
 
 pub(crate) use begin::new_conversation;
 pub use begin::{BeginConversation, BeginError, Begun, Starter};
+pub use stored::{ChatRef, ChatsOfVisitor, StoredChat, Told};
 
 use super::change::Outcome;
 use super::command::{Action, Actor, AgentActor, Command, NewMessage};

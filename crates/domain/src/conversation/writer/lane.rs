@@ -2,12 +2,12 @@
 
 use super::group::{Group, first_of_each, group};
 use super::remembered::Remembered;
-use super::written::{Written, client_key, named_by, told};
+use super::written::{Written, client_keys, named_by, told};
 use super::{Answer, ConversationWriter, Done, Waiting};
 use crate::clock::Timestamp;
 use crate::conversation::{CommandError, CommitItem, CommitOutcome, Conversation, MessageKey, apply};
 use crate::event::DomainEvent;
-use crate::id::{AuditId, ConversationId};
+use crate::id::ConversationId;
 use crate::message::Message;
 use crate::store::RepositoryError;
 use std::collections::{HashMap, HashSet};
@@ -108,7 +108,7 @@ impl Lane<'_> {
             for waiting in &group.commands {
                 wanted.extend(named_by(&waiting.command));
                 if group.look_up {
-                    wanted.extend(client_key(&waiting.command));
+                    wanted.extend(client_keys(&waiting.command));
                 }
             }
         }
@@ -139,7 +139,7 @@ impl Lane<'_> {
         let mut events = Vec::new();
         for Waiting { command, .. } in &group.commands {
             let facts = written.facts(command, &loaded.messages);
-            let answer = apply(&state, command, &facts, now, AuditId(self.writer.ids.ordered())).map(|change| {
+            let answer = apply(&state, command, &facts, now, self.writer.ids.ordered()).map(|change| {
                 if change.writes {
                     state = Arc::clone(&change.conversation);
                     events.extend(told(&change, &command.actor, now));
@@ -169,6 +169,8 @@ impl Lane<'_> {
             updated: written.updated.into_values().collect(),
             agent_marks: written.agent_marks,
             audit: written.audit,
+            jobs: written.jobs.into_iter().map(|job| self.writer.claimed(job, now)).collect(),
+            finished_jobs: written.finished_jobs,
         };
         Next::Commit(Box::new(Decided { group, item, answers, events }))
     }
@@ -211,6 +213,7 @@ impl Lane<'_> {
         match outcome {
             CommitOutcome::Stored => {
                 self.remembered.put(Arc::new(item.conversation));
+                item.jobs.into_iter().for_each(|job| self.writer.begin(job));
                 events.into_iter().for_each(|event| self.writer.bus.publish(event));
                 group.commands.into_iter().zip(answers).for_each(|(waiting, answer)| waiting.settle(answer));
                 return;

@@ -16,13 +16,15 @@ use super::command::Command;
 use super::error::CommandError;
 use super::model::Conversation;
 use super::store::ConversationStore;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::event::EventBus;
 use crate::id::{ConversationId, Ids};
+use crate::job::{CLAIMED_FOR, Claim, Job};
 use lane::Lane;
 use remembered::Remembered;
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 /// How the writer is cut.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +77,9 @@ impl Waiting {
 pub struct ConversationWriter {
     lanes: Vec<mpsc::Sender<Waiting>>,
     intakes: Vec<Mutex<Option<mpsc::Receiver<Waiting>>>>,
+    jobs: mpsc::Sender<Job>,
+    begun_jobs: Mutex<Option<mpsc::Receiver<Job>>>,
+    node: Uuid,
     store: Arc<dyn ConversationStore>,
     bus: Arc<dyn EventBus>,
     clock: Arc<dyn Clock>,
@@ -90,9 +95,13 @@ impl ConversationWriter {
             .map(|_| mpsc::channel(settings.queue.max(1)))
             .map(|(to, from)| (to, Mutex::new(Some(from))))
             .unzip();
+        let (jobs, begun_jobs) = mpsc::channel(settings.queue.max(1));
         Arc::new(Self {
             lanes,
             intakes,
+            jobs,
+            begun_jobs: Mutex::new(Some(begun_jobs)),
+            node: ids.random(),
             store,
             bus,
             clock,
@@ -105,6 +114,35 @@ impl ConversationWriter {
     #[must_use]
     pub fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    /// Under which name this node claims jobs.
+    #[must_use]
+    pub const fn node(&self) -> Uuid {
+        self.node
+    }
+
+    /// The jobs that this node's commits made, claimed by it, as they are made. There is one receiver; a second call gets none.
+    pub fn take_jobs(&self) -> Option<mpsc::Receiver<Job>> {
+        self.begun_jobs.lock().ok().and_then(|mut jobs| jobs.take())
+    }
+
+    /// The node that commits a question answers it: the job is claimed with the commit that makes it.
+    pub(in crate::conversation) fn claimed(&self, mut job: Job, now: Timestamp) -> Job {
+        if !self.jobs.is_closed() {
+            job.claim = Some(Claim {
+                by: self.node,
+                until: now.plus(CLAIMED_FOR),
+            });
+        }
+        job
+    }
+
+    /// A job that finds no room here is found in the database when its claim has run out.
+    pub(in crate::conversation) fn begin(&self, job: Job) {
+        if job.claim.is_some() {
+            let _ = self.jobs.try_send(job);
+        }
     }
 
     /// Does a command, and answers when it is durable.

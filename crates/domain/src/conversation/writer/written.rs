@@ -3,11 +3,12 @@
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::conversation::change::SignalKind;
-use crate::conversation::command::NewMessage;
+use crate::conversation::command::{NewMessage, ToldMessage};
 use crate::conversation::{Action, Actor, AgentMark, Change, Command, Facts, MessageKey, Outcome};
 use crate::event::{ConversationEvent, DomainEvent, Signal};
-use crate::id::MessageId;
-use crate::message::{AuthorId, Message};
+use crate::id::{JobId, KeyHash, MessageId};
+use crate::job::Job;
+use crate::message::{AuthorId, Message, SenderKind};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub(super) struct Written {
     pub(super) client_ids: HashMap<(AuthorId, String), Arc<Message>>,
     pub(super) agent_marks: Vec<AgentMark>,
     pub(super) audit: Vec<AuditEntry>,
+    pub(super) jobs: Vec<Job>,
+    pub(super) finished_jobs: Vec<JobId>,
 }
 
 impl Written {
@@ -46,10 +49,19 @@ impl Written {
             }
         }
         self.audit.extend(change.audit.clone());
+        if let Some(finished) = change.finished_job {
+            // What began and ended in one batch was never there.
+            let before = self.jobs.len();
+            self.jobs.retain(|job| job.id != finished);
+            if self.jobs.len() == before {
+                self.finished_jobs.push(finished);
+            }
+        }
+        self.jobs.extend(change.job.clone());
     }
 
     pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Facts {
-        let message = named_by(command).and_then(|key| match &key {
+        let message = named_by(command).into_iter().next().and_then(|key| match &key {
             MessageKey::Id(_, id) => self.updated.get(id).or_else(|| loaded.get(&key)).cloned(),
             MessageKey::Place(_, seq) => self
                 .inserted
@@ -57,31 +69,81 @@ impl Written {
                 .find(|message| !message.private && message.seq == *seq)
                 .or_else(|| loaded.get(&key))
                 .cloned(),
-            MessageKey::ClientId(..) => None,
+            MessageKey::ClientId(..) | MessageKey::Equal(..) => None,
         });
-        let stored_first = command
-            .client_id()
-            .and_then(|(author, client_id)| self.client_ids.get(&(author, client_id.to_owned())))
-            .or_else(|| client_key(command).and_then(|key| loaded.get(&key)))
-            .cloned();
-        Facts { message, stored_first }
+        let stored_first = client_keys(command).into_iter().find_map(|key| match &key {
+            MessageKey::ClientId(_, author, client_id) => self.client_ids.get(&(*author, client_id.clone())).or_else(|| loaded.get(&key)).cloned(),
+            _ => None,
+        });
+        Facts {
+            message,
+            stored_first,
+            equal: self.equal(command, loaded),
+        }
+    }
+
+    /// The message in the place that a told one names among equal ones: those that were stored, then those of this batch.
+    fn equal(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Option<Arc<Message>> {
+        let Action::Tell(ToldMessage { equal: Some(place), .. }) = &command.action else {
+            return None;
+        };
+        let keys = equal_keys(command);
+        if let Some(stored) = keys.last().and_then(|key| loaded.get(key)) {
+            return Some(Arc::clone(stored));
+        }
+        let stored = keys.iter().filter(|key| loaded.contains_key(key)).count();
+        let (kind, content) = equal_to(command)?;
+        let mut new = self
+            .inserted
+            .iter()
+            .filter(|message| !message.private && message.sender.kind == kind && message.content == content);
+        new.nth(place.checked_sub(stored + 1)?).cloned()
     }
 }
 
-/// The message whose present form a command needs.
-pub(super) fn named_by(command: &Command) -> Option<MessageKey> {
+/// The messages that a command must be decided on.
+pub(super) fn named_by(command: &Command) -> Vec<MessageKey> {
     let id = command.conversation_id;
     match &command.action {
-        Action::Edit(message, _) | Action::Delete(message) | Action::React(message, _) => Some(MessageKey::Id(id, *message)),
-        Action::Send(NewMessage { reply_to: Some(message), .. }) => Some(MessageKey::Id(id, *message)),
-        Action::MarkRead(Some(seq)) if *seq > 0 => Some(MessageKey::Place(id, *seq)),
-        _ => None,
+        Action::Edit(message, _) | Action::Delete(message) | Action::React(message, _) => vec![MessageKey::Id(id, *message)],
+        Action::Send(NewMessage { reply_to: Some(message), .. }) => vec![MessageKey::Id(id, *message)],
+        Action::MarkRead(Some(seq)) if *seq > 0 => vec![MessageKey::Place(id, *seq)],
+        // A told message may have been stored under another author; no unique index finds that.
+        Action::Tell(_) => equal_keys(command).into_iter().chain(client_keys(command)).collect(),
+        _ => Vec::new(),
     }
 }
 
-pub(super) fn client_key(command: &Command) -> Option<MessageKey> {
-    let (author, client_id) = command.client_id()?;
-    Some(MessageKey::ClientId(command.conversation_id, author, client_id.to_owned()))
+/// Under which keys the message of a command may have been stored before. What a browser tells may first have been sent by
+/// the visitor, or told without proof.
+pub(super) fn client_keys(command: &Command) -> Vec<MessageKey> {
+    let Some((author, client_id)) = command.client_id() else { return Vec::new() };
+    let mut authors = vec![author];
+    if let (Action::Tell(_), Actor::Visitor(_) | Actor::Reported(_)) = (&command.action, &command.actor) {
+        authors.push(match &command.actor {
+            Actor::Reported(reported) => reported.visitor_id.into(),
+            _ => AuthorId::REPORTED,
+        });
+    }
+    let key = |author| MessageKey::ClientId(command.conversation_id, author, client_id.to_owned());
+    authors.into_iter().map(key).collect()
+}
+
+/// The places up to the one that a told message names among equal ones.
+fn equal_keys(command: &Command) -> Vec<MessageKey> {
+    let (Action::Tell(ToldMessage { equal: Some(place), .. }), Some((kind, content))) = (&command.action, equal_to(command)) else {
+        return Vec::new();
+    };
+    (1..=*place)
+        .map(|place| MessageKey::Equal(command.conversation_id, kind, content, place))
+        .collect()
+}
+
+fn equal_to(command: &Command) -> Option<(SenderKind, KeyHash)> {
+    match &command.action {
+        Action::Tell(told) => Some((command.actor.sender().kind, told.content())),
+        _ => None,
+    }
 }
 
 /// What everybody is told of a change once it is durable.
@@ -102,7 +164,7 @@ pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Option<Dom
         SignalKind::Read { up_to_seq } => {
             let agent_id = match actor {
                 Actor::Agent(agent) => Some(agent.id),
-                Actor::Visitor(_) | Actor::System(_) => None,
+                Actor::Visitor(_) | Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => None,
             };
             Signal::Read {
                 conversation,

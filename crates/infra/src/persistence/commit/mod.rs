@@ -35,7 +35,7 @@ pub async fn commit(store: &SeaOrmStore, batch: &[CommitItem]) -> Result<Vec<Com
             Err(RepositoryError::Conflict) => {
                 let found = with_taken_client_id(store, &open).await?;
                 if found.is_empty() {
-                    return Err(RepositoryError::Failed("a message's id or place is taken".to_owned()));
+                    return Err(RepositoryError::Failed("the id of a message or job, or a message's place, is taken".to_owned()));
                 }
                 open.retain(|item| !found.contains(&item.conversation.id));
                 taken.extend(found);

@@ -152,7 +152,7 @@ fn qualified(names: &[&str], alias: &str) -> String {
     names.iter().map(|name| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The text and its arrays. Parts that have nothing to write are left out; there are sixteen texts in all.
+/// The text and its arrays. Parts that have nothing to write are left out; there are sixty-four texts in all.
 ///
 /// Rows are locked in the order of their ids before any is changed, so that batches of two nodes cannot wait for one
 /// another in a circle: counting the locked rows takes all locks first, and costs less than a join with them, which is
@@ -174,6 +174,12 @@ fn statement(items: &[&CommitItem]) -> Result<(String, PgArguments), sqlx::error
     if items.iter().any(|item| !item.audit.is_empty()) {
         parts.push(audit(&mut arguments, items)?);
     }
+    if items.iter().any(|item| !item.jobs.is_empty()) {
+        parts.push(new_jobs(&mut arguments, items)?);
+    }
+    if items.iter().any(|item| !item.finished_jobs.is_empty()) {
+        parts.push(finished_jobs(&mut arguments, items)?);
+    }
     Ok((format!("WITH {} SELECT id FROM stored", parts.join(", ")), arguments))
 }
 
@@ -186,6 +192,8 @@ fn conversations(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<S
     row.add("handler", "text", |item| item.conversation.handler.for_agent().as_str())?;
     row.add("assignee_id", "uuid", |item| item.conversation.handler.assignee().map(|id| id.0))?;
     row.add("handler_version", "int8", |item| item.conversation.handler_version)?;
+    row.add("answer_id", "uuid", |item| item.conversation.answer_id.map(|id| id.0))?;
+    row.add("answers", "int8", |item| item.conversation.answers)?;
     row.add("subject_kind", "text", |item| {
         item.conversation.subject.as_ref().map(|subject| subject.kind.as_str())
     })?;
@@ -335,5 +343,40 @@ fn audit(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, s
         names.join(", "),
         qualified(&names, "line"),
         row.table("line"),
+    ))
+}
+
+fn new_jobs(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, sqlx::error::BoxDynError> {
+    let mut row = Columns::new(arguments, items.iter().flat_map(|item| &item.jobs).collect());
+    row.add("id", "uuid", |job| job.id.0)?;
+    row.add("workspace_id", "uuid", |job| job.workspace_id.0)?;
+    row.add("conversation_id", "uuid", |job| job.conversation_id.0)?;
+    row.add("kind", "text", |job| job.kind.as_str())?;
+    row.add("attempts", "int4", |job| job.attempts)?;
+    row.add("run_at", "int8", |job| job.run_at.millis())?;
+    row.add("claimed_by", "uuid", |job| job.claim.map(|claim| claim.by))?;
+    row.add("claimed_until", "int8", |job| job.claim.map(|claim| claim.until.millis()))?;
+    row.add("last_error", "text", |job| job.last_error.as_deref())?;
+    row.add("dead_at", "int8", |job| job.dead_at.map(|at| at.millis()))?;
+    row.add("created_at", "int8", |job| job.created_at.millis())?;
+    Ok(format!(
+        "promised AS (INSERT INTO job ({}) SELECT {} FROM {} JOIN stored ON stored.id = work.conversation_id)",
+        row.names.join(", "),
+        qualified(&row.names, "work"),
+        row.table("work"),
+    ))
+}
+
+fn finished_jobs(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, sqlx::error::BoxDynError> {
+    let finished: Vec<_> = items
+        .iter()
+        .flat_map(|item| item.finished_jobs.iter().map(|job| (item.conversation.id.0, job.0)))
+        .collect();
+    let mut row = Columns::new(arguments, finished.iter().collect());
+    row.add("conversation_id", "uuid", |(conversation, _)| *conversation)?;
+    row.add("id", "uuid", |(_, job)| *job)?;
+    Ok(format!(
+        "finished AS (DELETE FROM job USING {} JOIN stored ON stored.id = done.conversation_id WHERE job.id = done.id)",
+        row.table("done"),
     ))
 }

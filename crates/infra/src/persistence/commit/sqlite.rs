@@ -1,5 +1,5 @@
 use super::furthest_marks;
-use crate::persistence::entity::{agent_mark, audit_entry, conversation, message};
+use crate::persistence::entity::{agent_mark, audit_entry, conversation, job, message};
 use crate::persistence::error::failure;
 use crate::persistence::store::begin;
 use parlor_domain::conversation::CommitItem;
@@ -45,6 +45,9 @@ async fn write_in(db: &DatabaseTransaction, items: &[&CommitItem]) -> Result<Has
     insert_all::<agent_mark::ActiveModel, _>(db, marks, |insert| insert.on_conflict(only_forward())).await?;
     let audit = items.iter().flat_map(|item| &item.audit).map(audit_entry::Model::from).collect();
     insert_all::<audit_entry::ActiveModel, _>(db, audit, |insert| insert).await?;
+    let jobs = items.iter().flat_map(|item| &item.jobs).map(job::Model::from).collect();
+    insert_all::<job::ActiveModel, _>(db, jobs, |insert| insert).await?;
+    delete_jobs(db, &items).await?;
     Ok(items.iter().map(|item| item.conversation.id.0).collect())
 }
 
@@ -94,6 +97,16 @@ async fn update_message(db: &DatabaseTransaction, row: message::Model) -> Result
         .filter(Column::Id.eq(id))
         .filter(Column::ConversationId.eq(conversation));
     one.exec(db).await.map(drop).map_err(failure)
+}
+
+async fn delete_jobs(db: &DatabaseTransaction, items: &[&CommitItem]) -> Result<(), RepositoryError> {
+    use job::{Column, Entity};
+    let finished: Vec<Uuid> = items.iter().flat_map(|item| &item.finished_jobs).map(|id| id.0).collect();
+    for some in finished.chunks(SOME) {
+        let done = Entity::delete_many().filter(Column::Id.is_in(some.iter().copied()));
+        done.exec(db).await.map_err(failure)?;
+    }
+    Ok(())
 }
 
 fn models<'a, M, T>(values: impl Iterator<Item = &'a T>) -> Result<Vec<M>, RepositoryError>

@@ -1,7 +1,7 @@
 use crate::persistence::error::{from_json, to_json, unreadable};
 use crate::persistence::timestamp::StoredTime;
 use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Status, Subject};
-use parlor_domain::id::{AgentId, ChannelId, ConversationId, RoomKey, VisitorId, WorkspaceId};
+use parlor_domain::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::store::RepositoryError;
 use sea_orm::entity::prelude::*;
 
@@ -16,11 +16,14 @@ pub struct Model {
     pub visitor_id: Uuid,
     pub room_key: Uuid,
     pub kind: String,
+    pub client_ref: Option<String>,
     pub status: String,
     pub snoozed_until: Option<StoredTime>,
     pub handler: String,
     pub assignee_id: Option<Uuid>,
     pub handler_version: i64,
+    pub answer_id: Option<Uuid>,
+    pub answers: i64,
     pub subject_kind: Option<String>,
     pub subject_external_id: Option<String>,
     pub subject_title: Option<String>,
@@ -56,12 +59,14 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The columns that a command can change.
-pub const CHANGEABLE: [Column; 33] = [
+pub const CHANGEABLE: [Column; 35] = [
     Column::Status,
     Column::SnoozedUntil,
     Column::Handler,
     Column::AssigneeId,
     Column::HandlerVersion,
+    Column::AnswerId,
+    Column::Answers,
     Column::SubjectKind,
     Column::SubjectExternalId,
     Column::SubjectTitle,
@@ -105,11 +110,14 @@ impl TryFrom<&Conversation> for Model {
             visitor_id: conversation.visitor_id.0,
             room_key: conversation.room_key.expose(),
             kind: conversation.kind.as_str().to_owned(),
+            client_ref: conversation.client_ref.clone(),
             status: conversation.status.as_str().to_owned(),
             snoozed_until: conversation.snoozed_until.map(Into::into),
             handler: conversation.handler.for_agent().as_str().to_owned(),
             assignee_id: conversation.handler.assignee().map(|id| id.0),
             handler_version: conversation.handler_version,
+            answer_id: conversation.answer_id.map(|id| id.0),
+            answers: conversation.answers,
             subject_kind: subject.map(|subject| subject.kind.clone()),
             subject_external_id: subject.and_then(|subject| subject.external_id.clone()),
             subject_title: subject.map(|subject| subject.title.clone()),
@@ -162,10 +170,13 @@ impl TryFrom<Model> for Conversation {
             visitor_id: VisitorId(row.visitor_id),
             room_key: RoomKey::new(row.room_key),
             kind: ConversationKind::from_word(&row.kind).ok_or_else(|| unreadable("conversation.kind"))?,
+            client_ref: row.client_ref,
             status: Status::from_word(&row.status).ok_or_else(|| unreadable("conversation.status"))?,
             snoozed_until: row.snoozed_until.map(Into::into),
             handler: Handler::from_words(&row.handler, row.assignee_id.map(AgentId)).ok_or_else(|| unreadable("conversation.handler"))?,
             handler_version: row.handler_version,
+            answer_id: row.answer_id.map(MessageId),
+            answers: row.answers,
             subject,
             flag: row.flag_at.map(|at| Flag {
                 reason: row.flag_reason,

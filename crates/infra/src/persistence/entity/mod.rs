@@ -3,11 +3,14 @@
 pub mod agent;
 pub mod agent_mark;
 pub mod api_key;
+pub mod article;
+pub mod article_passage;
 pub mod audit_entry;
 pub mod channel;
 pub mod conversation;
 pub mod creation;
 pub mod invitation;
+pub mod job;
 pub mod login;
 pub mod message;
 pub mod session;

@@ -2,8 +2,10 @@
 
 use crate::app::{TestApp, host_token, host_token_with};
 use parlor_domain::agent::{ApiScope, NewAgent, Role};
+use parlor_domain::article::{ArticleBody, NewArticle};
 use parlor_domain::channel::{ChannelKind, IdentityRule, NewChannel};
-use parlor_domain::id::WorkspaceId;
+use parlor_domain::id::{ConversationId, JobId, WorkspaceId};
+use parlor_domain::job::{Job, JobKind};
 use parlor_domain::security::Password;
 use parlor_domain::text::{Email, Line, Name};
 use serde_json::{Value, json};
@@ -61,6 +63,7 @@ pub struct Targets {
     pub room_key: String,
     pub conversation_id: String,
     pub session_id: String,
+    pub chat_id: String,
     pub message_id: String,
     pub text: String,
     pub agent_id: String,
@@ -69,6 +72,8 @@ pub struct Targets {
     pub refresh: String,
     pub channel_id: String,
     pub api_key_id: String,
+    pub article_id: String,
+    pub job_id: String,
     pub identity: String,
     pub number: u32,
 }
@@ -171,6 +176,38 @@ impl<'a> World<'a> {
         })
     }
 
+    async fn article(&self, number: u32) -> String {
+        let new = NewArticle {
+            slug: None,
+            title: Line::parse(&format!("Delivery {number}")).unwrap(),
+            body: ArticleBody::parse("By bicycle.").unwrap(),
+            published: true,
+        };
+        self.app.state().articles.create(self.home, new).await.unwrap().id.to_string()
+    }
+
+    /// Follow-up work that gave up, of a conversation that is gone.
+    async fn dead_job(&self) -> String {
+        let state = self.app.state();
+        let now = state.clock.now();
+        let job = Job {
+            id: JobId(state.ids.ordered()),
+            workspace_id: self.home,
+            conversation_id: ConversationId(state.ids.ordered()),
+            kind: JobKind::AssistantAnswer,
+            attempts: 8,
+            run_at: now,
+            claim: None,
+            last_error: None,
+            dead_at: Some(now),
+            created_at: now,
+        };
+        let work = state.store.begin().await.unwrap();
+        work.jobs().insert(&job).await.unwrap();
+        work.commit().await.unwrap();
+        job.id.to_string()
+    }
+
     /// Things that nobody has touched.
     pub async fn targets(&self) -> Targets {
         let app = self.app;
@@ -187,6 +224,9 @@ impl<'a> World<'a> {
         let (session_id, room_key) = (field("id"), field("conversation_id"));
         let message = app.say(&room_key, &text).await;
         let visitor_id = message["sender"]["id"].as_str().unwrap().to_owned();
+        let chat_id = format!("stored-chat-number-{number}");
+        let stored = json!({"visitor_id": visitor_key, "chat_id": chat_id});
+        app.post("/api/users/data/").json(stored).send().await.expect(201);
         let agent = self.new_agent(self.home, Role::Agent, None).await;
         let (agent_id, agent_email) = (agent.id.to_string(), agent.email.as_str().to_owned());
         let invitation = app.state().auth.invite(&agent).await.unwrap();
@@ -195,6 +235,8 @@ impl<'a> World<'a> {
             name: Name::parse("Shop").unwrap(),
             origins: Vec::new(),
             identity: IdentityRule::Optional,
+            assistant: parlor_domain::assistant::AssistantSettings::default(),
+            assistant_key: None,
         };
         let channel = app.state().channels.create(self.home, new).await.unwrap();
         let (api_key, _) = app
@@ -209,6 +251,7 @@ impl<'a> World<'a> {
             visitor_id,
             room_key,
             session_id,
+            chat_id,
             message_id: message["id"].as_str().unwrap().to_owned(),
             text,
             agent_id,
@@ -217,6 +260,8 @@ impl<'a> World<'a> {
             refresh: app.state().auth.begin(agent).await.unwrap().refresh,
             channel_id: channel.id.to_string(),
             api_key_id: api_key.id.to_string(),
+            article_id: self.article(number).await,
+            job_id: self.dead_job().await,
             identity: host_token(json!({"sub": format!("customer-{number}-{}", channel.id)})),
             number,
         }
@@ -236,6 +281,9 @@ impl Targets {
             ("{conversation}", &self.conversation_id),
             ("{person}", &self.visitor_id),
             ("{session}", &self.session_id),
+            // The widget's own id of its stored chat, which others may have met.
+            ("{chat_id}", &self.chat_id),
+            ("{session_id}", &self.session_id),
             ("{message_id}", &self.message_id),
             ("{agent}", &self.agent_id),
             ("{email}", &self.agent_email),
@@ -243,6 +291,8 @@ impl Targets {
             ("{refresh}", &self.refresh),
             ("{channel}", &self.channel_id),
             ("{key}", &self.api_key_id),
+            ("{article}", &self.article_id),
+            ("{job}", &self.job_id),
             ("{identity}", &self.identity),
             ("{door}", DOOR),
             ("{password}", PASSWORD),
@@ -264,6 +314,8 @@ impl Targets {
             "{agent}",
             "{channel}",
             "{key}",
+            "{article}",
+            "{job}",
         ]
         .iter()
         .fold(text.to_owned(), |text, name| text.replace(name, id))
@@ -294,6 +346,8 @@ pub fn named(path: &str) -> String {
         "agents" => "{agent}",
         "channels" => "{channel}",
         "api-keys" => "{key}",
+        "articles" => "{article}",
+        "jobs" => "{job}",
         _ => "{id}",
     };
     path.replace("{id}", name)

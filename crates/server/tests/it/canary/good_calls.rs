@@ -52,6 +52,13 @@ pub async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
             json!({"message": said, "client_id": client_id}),
         )
         .await;
+    let question = canaries.make("question");
+    let asked = json!({"message": question, "session_id": session["data"]["id"], "visitor_id": visitor, "client_id": canaries.make("question-id")});
+    let answered = server.post("/api/chats/messages/chat/", None, asked).await;
+    assert_eq!(answered["data"]["user_message"]["text"], question);
+    let parts = json!([{"type": "text", "text": canaries.make("sdk-question")}]);
+    let asked = json!({"id": session["data"]["id"], "messages": [{"id": canaries.make("sdk-id"), "role": "user", "parts": parts}]});
+    server.post("/api/chats/messages/chat/stream/", Some(&visitor), asked).await;
     let made = server
         .post(
             "/api/public/chat-rooms/",
@@ -72,7 +79,7 @@ pub async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
         .await
         .unwrap();
     let rows = listed["results"].as_array().unwrap();
-    let internal = rows.iter().find(|row| row["last_message"] == said).unwrap()["id"].as_str().unwrap().to_owned();
+    let internal = rows.iter().find(|row| row["kind"] == "chat").unwrap()["id"].as_str().unwrap().to_owned();
     let admin = format!("/api/admin/chat-rooms/{internal}");
     server
         .post(
@@ -110,6 +117,27 @@ pub async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
         .send()
         .await
         .unwrap();
+    let channels: Value = server
+        .request(Method::GET, "/api/admin/channels/")
+        .bearer_auth(&owner)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    let channel = format!("/api/admin/channels/{}/", channels["results"][0]["id"].as_str().unwrap());
+    // Private, so nobody is really asked.
+    let model = json!({"base_url": "http://127.0.0.1:9/v1", "model": "small-chat", "api_key": canaries.make("model-key")});
+    let set = server
+        .request(Method::PATCH, &channel)
+        .bearer_auth(&owner)
+        .json(&json!({"assistant": model}))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(set.status(), 200);
+    server.post(&format!("{channel}check/"), Some(&owner), json!({})).await;
     let invited = canaries.add("invited e-mail", &json!("canary.omar.90ef@example.com"));
     let agent = server
         .post("/api/admin/agents/", Some(&owner), json!({"email": invited, "name": "Omar", "role": "agent"}))
@@ -138,6 +166,26 @@ pub async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
         .send()
         .await
         .unwrap();
+
+    let chat = canaries.make("chat-id");
+    let stored = server
+        .post(
+            "/api/users/data/",
+            None,
+            json!({"name": "Nadia", "chat_id": chat, "page_url": format!("https://shop.example.com/{}", canaries.make("cart"))}),
+        )
+        .await;
+    let chatter = canaries.add("visitor key of a chat", &stored["data"]["visitor_id"]);
+    let told = |text: &str, client_id: &str| json!({"role": "user", "message": text, "client_id": client_id, "visitor_id": chatter});
+    let (text, client_id) = (canaries.make("told-text"), canaries.make("told-id"));
+    server.post(&format!("/api/users/chats/{chat}/send/"), None, told(&text, &client_id)).await;
+    server
+        .post(
+            &format!("/api/dashboard/chats/{chat}/send/"),
+            None,
+            json!({"messages": [told(&text, &client_id), told(&canaries.make("synced-text"), "2")]}),
+        )
+        .await;
 
     let hello = |token: &str| json!({"id": "1", "event": "session:hello", "data": {"token": token}}).to_string();
     for who in [&owner, &visitor] {

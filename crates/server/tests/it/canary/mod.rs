@@ -70,6 +70,7 @@ impl Server {
                 }
             });
         }
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
@@ -261,6 +262,11 @@ async fn nothing_is_told(database: Database, format: &str) {
     assert!(
         log.lines().count() > 1_000 && log.contains("DEBUG") && log.contains("/api/chats/visitors/{id}"),
         "it logs as much as it can: {log}"
+    );
+    assert_eq!(
+        log.matches("Message saved to chat canary-c (role: user)").count(),
+        2,
+        "what is stored is told, of its chat the first eight characters: {log}"
     );
     assert_eq!(log.matches(&link).count(), 1, "the first owner's link is told once, at the start");
     canaries.look("the metrics", &metrics);

@@ -166,6 +166,8 @@ on_both! {
             name: Name::parse("Shop").unwrap(),
             origins: vec![Origin::parse(origin).unwrap()],
             identity: IdentityRule::Optional,
+            assistant: parlor_domain::assistant::AssistantSettings::default(),
+            assistant_key: None,
         };
         let shop = app.state().channels.create(workspace, new).await.unwrap().id;
         let came = async |call: crate::app::Call<'_>| {

@@ -183,6 +183,8 @@ pub async fn label_conversation(
 }
 
 /// Let the assistant answer
+///
+/// From the visitor's next message on. 409 if the assistant of the conversation's channel is off.
 #[utoipa::path(path = "/api/admin/chat-rooms/{id}/hand_to_assistant/", tag = "Conversations", security(("staff" = [])),
     params(("id" = Uuid, Path, description = "The conversation's internal id")), responses(
     (status = 200, description = "The row after it", body = OwnConversationRow),
@@ -191,8 +193,9 @@ pub async fn label_conversation(
 #[post("/api/admin/chat-rooms/{id}/hand_to_assistant")]
 pub async fn hand_to_assistant(auth: StaffAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
-    // No assistant is wired into this server.
-    let conversation = state.conversations.hand_to_assistant(auth.0.actor(), id, false).await?;
+    let conversation = state.reader.get_any(auth.0.workspace_id, id).await?;
+    let channel = state.channels.of_conversation(auth.0.workspace_id, conversation.channel_id).await?;
+    let conversation = state.conversations.hand_to_assistant(auth.0.actor(), id, channel.assistant.enabled).await?;
     own_row(&state, &auth, &conversation).await
 }
 

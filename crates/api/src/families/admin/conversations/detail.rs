@@ -45,6 +45,32 @@ pub struct VisitorContextResponse {
     pub page_url: Option<String>,
     /// Its title.
     pub page_title: Option<String>,
+    /// The page that led there.
+    pub referrer: Option<String>,
+    /// The country of the address, if the operator gave a location database.
+    #[schema(example = "Austria")]
+    pub country: Option<String>,
+    /// The part of the country.
+    #[schema(example = "Lower Austria")]
+    pub region: Option<String>,
+    /// The city.
+    #[schema(example = "Melk")]
+    pub city: Option<String>,
+    /// The browser.
+    #[schema(example = "Firefox")]
+    pub browser: Option<String>,
+    /// The system it runs on.
+    #[schema(example = "Windows 10")]
+    pub os: Option<String>,
+    /// The kind of device: `desktop`, `phone`, `tablet`, `console` or `bot`.
+    #[schema(example = "desktop")]
+    pub device: Option<String>,
+    /// The time zone that the page told.
+    #[schema(example = "Europe/Vienna")]
+    pub timezone: Option<String>,
+    /// The size of the screen that the page told.
+    #[schema(example = "1920x1080")]
+    pub screen: Option<String>,
 }
 
 impl From<&VisitorContext> for VisitorContextResponse {
@@ -54,12 +80,30 @@ impl From<&VisitorContext> for VisitorContextResponse {
             user_agent,
             page_url,
             page_title,
+            referrer,
+            country,
+            region,
+            city,
+            browser,
+            os,
+            device,
+            timezone,
+            screen,
         } = context.clone();
         Self {
             ip,
             user_agent,
             page_url,
             page_title,
+            referrer,
+            country,
+            region,
+            city,
+            browser,
+            os,
+            device,
+            timezone,
+            screen,
         }
     }
 }

@@ -1,12 +1,16 @@
+use super::assistant::{AssistantSettingsRequest, AssistantSettingsResponse};
 use crate::extract::{AdminAuth, Body, Fields, PathId, StaffAuth};
-use crate::families::admin::form::replaced;
+use crate::families::admin::form::{object, replaced};
 use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, StaffProblems};
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpResponse, delete, get, patch, post, web};
 use parlor_domain::agent::Role;
+use parlor_domain::article::ArticleError;
+use parlor_domain::assistant::{AssistantSettings, TriedBy};
 use parlor_domain::channel::{Channel, ChannelKind, EditChannel, IdentityRule, NewChannel, Origin};
-use parlor_domain::page::Page;
+use parlor_domain::id::WorkspaceId;
+use parlor_domain::page::{Limit, Page};
 use parlor_domain::text::Name;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -88,6 +92,8 @@ pub struct ChannelResponse {
     pub origins: Vec<String>,
     /// Whether visitors must prove who they are.
     pub identity: IdentityWord,
+    /// Its assistant.
+    pub assistant: AssistantSettingsResponse,
     /// When it was made.
     #[schema(example = "2026-11-20T09:00:00.000Z", format = DateTime)]
     pub created_at: String,
@@ -97,13 +103,14 @@ pub struct ChannelResponse {
 }
 
 impl ChannelResponse {
-    fn new(channel: &Channel) -> Self {
+    fn new(channel: &Channel, state: &AppState) -> Self {
         Self {
             id: channel.id.0,
             kind: channel.kind.into(),
             name: channel.name.to_string(),
             origins: channel.origins.iter().map(ToString::to_string).collect(),
             identity: channel.identity.into(),
+            assistant: AssistantSettingsResponse::new(channel, state),
             created_at: channel.created_at.to_rfc3339(),
             updated_at: channel.updated_at.to_rfc3339(),
         }
@@ -129,15 +136,15 @@ pub struct NamedChannelResponse {
 #[serde(untagged)]
 pub enum ListedChannelResponse {
     /// To admins.
-    Whole(ChannelResponse),
+    Whole(Box<ChannelResponse>),
     /// To agents.
     Named(NamedChannelResponse),
 }
 
 impl ListedChannelResponse {
-    fn new(channel: &Channel, to: Role) -> Self {
+    fn new(channel: &Channel, to: Role, state: &AppState) -> Self {
         if to >= Role::Admin {
-            return Self::Whole(ChannelResponse::new(channel));
+            return Self::Whole(Box::new(ChannelResponse::new(channel, state)));
         }
         Self::Named(NamedChannelResponse {
             id: channel.id.0,
@@ -148,7 +155,7 @@ impl ListedChannelResponse {
 }
 
 /// A new entry point.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CreateChannelRequest {
     /// What kind; it stays so.
@@ -163,10 +170,14 @@ pub struct CreateChannelRequest {
     /// Whether visitors must prove who they are; `optional` without it.
     #[serde(default)]
     identity: Option<IdentityWord>,
+    /// Its assistant; what is missing is as on a new server.
+    #[serde(default, deserialize_with = "object")]
+    #[schema(value_type = Option<AssistantSettingsRequest>)]
+    assistant: Option<AssistantSettingsRequest>,
 }
 
 /// What shall be different; what is missing stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EditChannelRequest {
     /// How agents call it.
@@ -180,6 +191,10 @@ pub struct EditChannelRequest {
     /// Whether visitors must prove who they are.
     #[serde(default)]
     identity: Option<IdentityWord>,
+    /// Its assistant; what is missing in it stays, null puts the default back.
+    #[serde(default, deserialize_with = "object")]
+    #[schema(value_type = Option<AssistantSettingsRequest>)]
+    assistant: Option<AssistantSettingsRequest>,
 }
 
 /// Each once, in the given order.
@@ -197,30 +212,36 @@ fn parse_origins(fields: &mut Fields, raw: &[String]) -> Vec<Origin> {
 }
 
 impl CreateChannelRequest {
-    fn parse(&self) -> Result<NewChannel, Problem> {
+    fn parse(self) -> Result<NewChannel, Problem> {
         let mut fields = Fields::new();
         let name = fields.parsed("name", Name::parse(&self.name));
         let origins = parse_origins(&mut fields, self.origins.as_deref().unwrap_or_default());
+        let (assistant, assistant_key) = self.assistant.unwrap_or_default().onto(&AssistantSettings::default(), &mut fields);
         let name = fields.take(name)?;
         Ok(NewChannel {
             kind: self.kind.into(),
             name,
             origins,
             identity: self.identity.map_or(IdentityRule::Optional, Into::into),
+            assistant,
+            assistant_key: assistant_key.flatten(),
         })
     }
 }
 
 impl EditChannelRequest {
-    fn parse(&self) -> Result<EditChannel, Problem> {
+    fn parse(self, known: &AssistantSettings) -> Result<EditChannel, Problem> {
         let mut fields = Fields::new();
         let name = replaced(&mut fields, "name", self.name.as_deref(), Name::parse);
         let origins = self.origins.as_deref().map(|origins| parse_origins(&mut fields, origins));
+        let (assistant, assistant_key) = self.assistant.map(|assistant| assistant.onto(known, &mut fields)).unzip();
         fields.finish()?;
         Ok(EditChannel {
             name,
             origins,
             identity: self.identity.map(Into::into),
+            assistant,
+            assistant_key: assistant_key.flatten(),
         })
     }
 }
@@ -243,7 +264,7 @@ async fn refresh_origins(state: &AppState) {
 pub async fn list_channels(auth: StaffAuth, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let found = state.channels.list(auth.0.workspace_id).await?;
     Ok(HttpResponse::Ok().json(ListResponse::new(
-        Page { items: found, next: None }.map(|channel| ListedChannelResponse::new(&channel, auth.0.role)),
+        Page { items: found, next: None }.map(|channel| ListedChannelResponse::new(&channel, auth.0.role, &state)),
     )))
 }
 
@@ -256,7 +277,7 @@ pub async fn list_channels(auth: StaffAuth, state: web::Data<AppState>) -> Resul
 pub async fn create_channel(auth: AdminAuth, body: Body<CreateChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let channel = state.channels.create(auth.0.workspace_id, body.0.parse()?).await?;
     refresh_origins(&state).await;
-    Ok(HttpResponse::Created().json(ChannelResponse::new(&channel)))
+    Ok(HttpResponse::Created().json(ChannelResponse::new(&channel, &state)))
 }
 
 /// Get a channel
@@ -267,7 +288,7 @@ pub async fn create_channel(auth: AdminAuth, body: Body<CreateChannelRequest>, s
 #[get("/api/admin/channels/{id}")]
 pub async fn get_channel(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let channel = state.channels.get(auth.0.workspace_id, PathId::parse(&id, "channel")?).await?;
-    Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel)))
+    Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel, &state)))
 }
 
 /// Change a channel's settings
@@ -279,9 +300,10 @@ pub async fn get_channel(auth: AdminAuth, id: web::Path<String>, state: web::Dat
 #[patch("/api/admin/channels/{id}")]
 pub async fn edit_channel(auth: AdminAuth, id: web::Path<String>, body: Body<EditChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "channel")?;
-    let channel = state.channels.edit(auth.0.workspace_id, id, body.0.parse()?).await?;
+    let known = state.channels.get(auth.0.workspace_id, id).await?;
+    let channel = state.channels.edit(auth.0.workspace_id, id, body.0.parse(&known.assistant)?).await?;
     refresh_origins(&state).await;
-    Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel)))
+    Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel, &state)))
 }
 
 /// Delete a channel
@@ -296,6 +318,89 @@ pub async fn delete_channel(auth: AdminAuth, id: web::Path<String>, state: web::
     state.channels.delete(auth.0.workspace_id, PathId::parse(&id, "channel")?).await?;
     refresh_origins(&state).await;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// What was checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckWord {
+    /// Whether the model answers.
+    AssistantModel,
+    /// Whether there is something to answer from.
+    Articles,
+}
+
+/// How one check went.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckResponse {
+    /// What was checked.
+    name: CheckWord,
+    /// Whether it is as it should be.
+    #[schema(example = false)]
+    ok: bool,
+    /// What was seen.
+    #[schema(example = "the model server cannot be reached")]
+    detail: String,
+}
+
+/// How the set-up of a channel does.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecksResponse {
+    /// All checks.
+    checks: Vec<CheckResponse>,
+}
+
+/// A question that any model can answer with a word.
+const CHECK_QUESTION: &str = "Please answer with the single word: yes";
+
+async fn check_model(channel: &Channel, state: &AppState) -> Result<CheckResponse, Problem> {
+    let (ok, detail) = if state.assistant.server_of(channel)?.is_none() {
+        (true, "no model is set: help articles answer".to_owned())
+    } else {
+        let tried = state.assistant.try_out(channel, CHECK_QUESTION).await?;
+        match (tried.by, tried.failure) {
+            (TriedBy::Model, _) => (true, "the model answers".to_owned()),
+            (_, Some(why)) => (false, why.to_string()),
+            (_, None) => (false, "the model answered without a text".to_owned()),
+        }
+    };
+    let name = CheckWord::AssistantModel;
+    Ok(CheckResponse { name, ok, detail })
+}
+
+async fn check_articles(workspace: WorkspaceId, state: &AppState) -> Result<CheckResponse, ArticleError> {
+    let (mut published, mut cursor) = (0, None);
+    loop {
+        let page = state.articles.list(workspace, cursor, Limit::MAX).await?;
+        published += page.items.iter().filter(|article| article.published).count();
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let detail = match published {
+        0 => "no article is published: without a model the assistant knows nothing".to_owned(),
+        1 => "1 article is published".to_owned(),
+        many => format!("{many} articles are published"),
+    };
+    let (name, ok) = (CheckWord::Articles, published > 0);
+    Ok(CheckResponse { name, ok, detail })
+}
+
+/// Check a channel's set-up
+///
+/// Asks the model of its assistant a short question, and looks for articles. The model server may count it.
+#[utoipa::path(path = "/api/admin/channels/{id}/check/", tag = "Channels", security(("staff" = [])), params(("id" = Uuid, Path, description = "The channel")), responses(
+    (status = 200, description = "What was seen", body = ChecksResponse),
+    CommonProblems, StaffProblems, NotFoundProblem
+))]
+#[post("/api/admin/channels/{id}/check")]
+pub async fn check_channel(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
+    let channel = state.channels.get(auth.0.workspace_id, PathId::parse(&id, "channel")?).await?;
+    let checks = vec![check_model(&channel, &state).await?, check_articles(auth.0.workspace_id, &state).await?];
+    Ok(HttpResponse::Ok().json(ChecksResponse { checks }))
 }
 
 #[cfg(test)]

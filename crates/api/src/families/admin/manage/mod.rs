@@ -1,8 +1,11 @@
-//! Managing the workspace: people, entry points, keys.
+//! Managing the workspace: people, entry points, help articles, keys, and follow-up work that failed.
 
 mod agents;
 mod api_keys;
+mod articles;
+mod assistant;
 mod channels;
+mod jobs;
 mod visitors;
 mod workspace;
 
@@ -24,11 +27,20 @@ pub fn routes(config: &mut impl Routes) {
         .add(channels::get_channel)
         .add(channels::edit_channel)
         .add(channels::delete_channel)
+        .add(channels::check_channel)
+        .add(articles::list_articles)
+        .add(articles::create_article)
+        .add(articles::get_article)
+        .add(articles::edit_article)
+        .add(articles::delete_article)
+        .add(assistant::try_assistant)
         .add(visitors::list_workspace_visitors)
         .add(visitors::get_workspace_visitor)
         .add(visitors::edit_workspace_visitor)
         .add(workspace::get_workspace)
         .add(workspace::edit_workspace)
+        .add(jobs::list_jobs)
+        .add(jobs::replay_job)
         .add(api_keys::list_api_keys)
         .add(api_keys::create_api_key)
         .add(api_keys::revoke_api_key);

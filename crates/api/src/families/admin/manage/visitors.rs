@@ -57,6 +57,7 @@ impl EditVisitorCardRequest {
             metadata: self
                 .metadata
                 .map(|metadata| metadata.and_then(|metadata| fields.parsed("metadata", Metadata::parse(metadata)))),
+            ..EditVisitor::default()
         };
         fields.finish()?;
         Ok(edit)

@@ -2,18 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod answering;
 mod marks;
 mod messages;
 mod numbers;
 mod rights;
 mod sending;
 mod state;
+mod telling;
 
 use crate::agent::Role;
 use crate::clock::Timestamp;
 use crate::conversation::*;
 use crate::event::{ConversationChange, MessageChange};
-use crate::id::{AgentId, AuditId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
+use crate::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use crate::message::{AuthorId, Message, SenderKind, Side};
 use crate::text::{ClientId, Label, Line, MessageText};
 use std::sync::Arc;
@@ -81,10 +83,13 @@ fn empty_conversation() -> Conversation {
         visitor_id: VISITOR,
         room_key: RoomKey::new(Uuid::from_u128(0x60)),
         kind: ConversationKind::Chat,
+        client_ref: None,
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Queue,
         handler_version: 1,
+        answer_id: None,
+        answers: 0,
         subject: None,
         flag: None,
         labels: Vec::new(),
@@ -146,6 +151,7 @@ impl Thread {
                 .find(|message| message.sender.author() == author && message.client_id.as_deref() == Some(client_id))
         });
         Facts {
+            equal: None,
             message: message.cloned(),
             stored_first: stored_first.cloned(),
         }
@@ -157,7 +163,13 @@ impl Thread {
             actor,
             action,
         };
-        apply(&self.conversation, &command, &self.facts(&command), self.now, AuditId(Uuid::nil()))
+        apply(
+            &self.conversation,
+            &command,
+            &self.facts(&command),
+            self.now,
+            Uuid::from_u128(0xf000_0000_0000 + u128::from(self.now.0.unsigned_abs())),
+        )
     }
 
     fn take(&mut self, change: &Change) {

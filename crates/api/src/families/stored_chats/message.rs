@@ -1,0 +1,123 @@
+use crate::extract::Fields;
+use parlor_domain::clock::Timestamp;
+use parlor_domain::conversation::Told;
+use parlor_domain::message::Side;
+use parlor_domain::text::{ClientId, MessageText};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The end of the year 9999, behind which RFC 3339 has no times.
+const LAST_MOMENT: i64 = 253_402_300_799_999;
+
+/// A time as browsers write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "must be a time as RFC 3339 or as Unix milliseconds")]
+pub enum MomentValue {
+    /// Unix milliseconds.
+    Millis(i64),
+    /// RFC 3339.
+    Text(String),
+}
+
+impl MomentValue {
+    fn parse(&self) -> Result<Timestamp, &'static str> {
+        let moment = match self {
+            Self::Millis(millis) => Some(Timestamp(*millis)),
+            Self::Text(text) => Timestamp::parse_rfc3339(text.trim()),
+        };
+        moment
+            .filter(|moment| (0..=LAST_MOMENT).contains(&moment.millis()))
+            .ok_or("must be a time since 1970, as RFC 3339 such as 2026-11-20T09:00:03Z or as Unix milliseconds")
+    }
+}
+
+/// A message as the browser tells it. Unknown fields are ignored, since old frontends send more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SendStoredMessageRequest {
+    /// Who said it: `user`, or `assistant` for the page's own.
+    #[schema(example = "user")]
+    pub role: String,
+    /// What was said, 1–10,000 characters.
+    #[serde(default)]
+    #[schema(example = "Is it still available?", max_length = 10_000)]
+    pub message: Option<String>,
+    /// The same under another name, for a body without `message`.
+    #[serde(default)]
+    #[schema(example = "Is it still available?", max_length = 10_000)]
+    pub content: Option<String>,
+    /// When it was said by the browser's clock: RFC 3339 or Unix milliseconds.
+    #[serde(default)]
+    #[schema(example = "2026-11-20T09:00:03.000Z")]
+    pub timestamp: Option<MomentValue>,
+    /// The client's own id of the message: the same again is stored once, also when the whole chat is told again.
+    #[serde(default)]
+    #[schema(example = "w-1763629200123-1", max_length = 64)]
+    pub client_id: Option<String>,
+    /// The visitor key; or the key as `Authorization: Bearer`. Without it the message is marked as reported.
+    #[serde(default)]
+    #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34", format = Uuid)]
+    pub visitor_id: Option<String>,
+}
+
+impl SendStoredMessageRequest {
+    /// Checks it. `place` stands before the names of wrong fields.
+    pub(super) fn parse(&self, fields: &mut Fields, place: &str) -> Option<Told> {
+        let field = |name: &str| format!("{place}{name}");
+        let side = match self.role.as_str() {
+            "user" => Some(Side::Visitor),
+            "assistant" => Some(Side::Agent),
+            _ => {
+                fields.wrong(
+                    &field("role"),
+                    "must be user or assistant; agents write with POST /api/admin/chat-rooms/{id}/send_message/",
+                );
+                None
+            }
+        };
+        let message = fields.optional(&field("message"), self.message.as_deref(), MessageText::parse);
+        let content = fields.optional(&field("content"), self.content.as_deref(), MessageText::parse);
+        let given = [&self.message, &self.content].into_iter().flatten().any(|text| !text.trim().is_empty());
+        if !given {
+            fields.wrong(&field("message"), "is required and must not be empty; content may stand for it");
+        }
+        let sent_at = self.timestamp.as_ref().and_then(|moment| fields.parsed(&field("timestamp"), moment.parse()));
+        let client_id = self.client_id.as_deref().and_then(|id| fields.parsed(&field("client_id"), ClientId::parse(id)));
+        Some(Told {
+            side: side?,
+            text: message.or(content)?,
+            client_id,
+            sent_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment(json: &str) -> Option<i64> {
+        let moment: MomentValue = serde_json::from_str(json).ok()?;
+        moment.parse().ok().map(Timestamp::millis)
+    }
+
+    #[test]
+    fn times_are_taken_as_browsers_write_them() {
+        assert_eq!(moment("\"2025-11-20T10:00:03.120+01:00\""), Some(1_763_629_203_120));
+        assert_eq!(moment("1763629203120"), Some(1_763_629_203_120));
+        assert_eq!(moment("0"), Some(0));
+        for wrong in [
+            "-1",
+            "1.5",
+            "253402300800000",
+            "99999999999999999999",
+            "\"\"",
+            "\"yesterday\"",
+            "\"1969-12-31T23:59:59Z\"",
+            "true",
+            "{}",
+            "[]",
+        ] {
+            assert_eq!(moment(wrong), None, "{wrong}");
+        }
+    }
+}

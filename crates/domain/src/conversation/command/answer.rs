@@ -1,0 +1,66 @@
+//! The assistant answers, or gives way.
+
+use super::messages::Draft;
+use super::{Deciding, NewAnswer};
+use crate::conversation::{Change, CommandError, Conversation, Handler, Outcome};
+use crate::id::MessageId;
+use crate::message::{Message, MessageKind};
+use serde_json::json;
+use std::sync::Arc;
+
+impl Deciding<'_> {
+    /// Stored only if the assistant still owes this answer: a person who takes over has the last word even in the same
+    /// millisecond. What the visitor asked meanwhile is owed next.
+    pub(super) fn answer(&self, new: &NewAnswer) -> Result<Change, CommandError> {
+        let mine = self.before.handler == Handler::Assistant && self.before.handler_version == new.handler_version;
+        if !mine || self.before.answer_id != Some(new.id) {
+            return Err(CommandError::HandlerChanged);
+        }
+        let mut after = Conversation::clone(self.before);
+        after.answer_id = None;
+        let message = new.text.as_ref().map(|text| {
+            after.answers += 1;
+            self.place(
+                &mut after,
+                Draft {
+                    id: new.id,
+                    text: text.as_str(),
+                    content: Message::content_hash(MessageKind::Text, text.as_str(), None, None, false),
+                    private: false,
+                    reply_to: None,
+                    client_id: None,
+                    sent_at: None,
+                    metadata: new.metadata.as_ref(),
+                },
+            )
+        });
+        if new.hand_over.is_some() {
+            after.set_handler(Handler::Queue);
+        } else if after.inbound_count > new.covers {
+            after.answer_id = Some(MessageId(self.fresh));
+        }
+        let mut change = match message {
+            Some(message) => self.decided(after, true, Outcome::Stored(Arc::new(message))),
+            None => self.decided_without_message(after),
+        };
+        if let Some(reason) = &new.hand_over {
+            change.audit = Some(self.audit("conversation.hand_over", json!({"from": "assistant", "to": "queue", "reason": reason})));
+        }
+        Ok(change)
+    }
+
+    /// Nothing was said. Giving way is a change like any other; that an answer is not owed any more is nobody's business.
+    fn decided_without_message(&self, mut after: Conversation) -> Change {
+        if after.handler == self.before.handler {
+            let (job, finished_job) = self.owed(&after);
+            let mut change = Change::nothing(Arc::new(after), Outcome::Changed);
+            change.job = job;
+            change.finished_job = finished_job;
+            change.writes = true;
+            return change;
+        }
+        after.staff_rev += 1;
+        after.rev += 1;
+        self.decided(after, true, Outcome::Changed)
+    }
+}

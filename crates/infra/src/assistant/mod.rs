@@ -1,0 +1,5 @@
+//! Who answers for the assistant.
+
+mod openai;
+
+pub use openai::{OpenAiModel, Pace};

@@ -1,0 +1,198 @@
+//! Working off what commits left to do.
+
+use parlor_api::state::AppState;
+use parlor_domain::assistant::Answered;
+use parlor_domain::clock::Timestamp;
+use parlor_domain::conversation::{CommandError, ConversationWriter};
+use parlor_domain::id::JobId;
+use parlor_domain::job::{CLAIMED_FOR, Claim, Job, JobKind};
+use parlor_domain::store::RepositoryError;
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// How often the table is looked at for work that no commit of this node has just made.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often a claim is renewed.
+const RENEW: Duration = Duration::from_secs(5);
+/// How many are claimed at a time.
+const AT_A_TIME: usize = 32;
+/// How often work is tried before it is given up.
+const ATTEMPTS: i32 = 8;
+/// The longest time between two tries.
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+struct Jobs {
+    state: Arc<AppState>,
+    node: Uuid,
+    /// What runs here: work whose claim ran out while the machine stood still is handed out again, perhaps to ourselves.
+    running: Mutex<HashSet<JobId>>,
+}
+
+/// Works for as long as its task. The jobs of this node's commits are taken over at once, so call it before anything is committed.
+pub fn work_off(state: Arc<AppState>, writer: &ConversationWriter) -> impl Future<Output = ()> + Send + use<> {
+    let begun = writer.take_jobs();
+    let jobs = Arc::new(Jobs {
+        state,
+        node: writer.node(),
+        running: Mutex::default(),
+    });
+    async move {
+        if let Some(begun) = begun {
+            jobs.work(begun).await;
+        }
+    }
+}
+
+impl Jobs {
+    async fn work(self: Arc<Self>, mut begun: Receiver<Job>) {
+        let mut tasks = JoinSet::new();
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                job = begun.recv() => {
+                    let Some(job) = job else { return };
+                    self.begin(job, &mut tasks);
+                }
+                _ = look.tick() => {
+                    self.state.assistant.live().tidy();
+                    match self.claim().await {
+                        Ok(due) => due.into_iter().for_each(|job| self.begin(job, &mut tasks)),
+                        Err(error) => tracing::warn!(%error, "jobs could not be looked for"),
+                    }
+                }
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            }
+        }
+    }
+
+    fn claim_of(&self, now: Timestamp) -> Claim {
+        Claim {
+            by: self.node,
+            until: now.plus(CLAIMED_FOR),
+        }
+    }
+
+    async fn claim(&self) -> Result<Vec<Job>, RepositoryError> {
+        let now = self.state.clock.now();
+        let read = self.state.store.read().await?;
+        read.jobs().claim_due(now, self.claim_of(now), AT_A_TIME).await
+    }
+
+    fn begin(self: &Arc<Self>, job: Job, tasks: &mut JoinSet<()>) {
+        if self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id) {
+            let jobs = self.clone();
+            tasks.spawn(async move {
+                // Dropped with the task, whatever ends it.
+                let _running = Running(jobs.clone(), job.id);
+                jobs.run(&job).await;
+            });
+        }
+    }
+
+    async fn run(&self, job: &Job) {
+        let done = tokio::select! {
+            done = self.doing(job) => done,
+            () = self.hold(job.id) => return,
+        };
+        if let Err(error) = done {
+            tracing::warn!(%error, job = %job.id, kind = job.kind.as_str(), attempts = job.attempts + 1, "a job failed");
+            if let Err(error) = self.failed(job, &error).await {
+                tracing::warn!(%error, job = %job.id, "a failed job could not be given back; it is found when its claim has run out");
+            }
+        }
+    }
+
+    async fn doing(&self, job: &Job) -> Result<(), CommandError> {
+        match job.kind {
+            JobKind::AssistantAnswer => {
+                if self.state.assistant.answer(job).await? == Answered::Closing {
+                    // Free for whoever starts next.
+                    let now = self.state.clock.now();
+                    self.renew(job.id, Claim { by: self.node, until: now }).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Holds the claim; returns when it is lost.
+    async fn hold(&self, id: JobId) {
+        loop {
+            tokio::time::sleep(RENEW).await;
+            match self.renew(id, self.claim_of(self.state.clock.now())).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    // The work's own commit removes its job a moment before it ends.
+                    tokio::time::sleep(RENEW).await;
+                    return;
+                }
+                Err(error) => tracing::warn!(%error, job = %id, "a claim could not be renewed"),
+            }
+        }
+    }
+
+    async fn renew(&self, id: JobId, claim: Claim) -> Result<bool, RepositoryError> {
+        let work = self.state.store.begin().await?;
+        let held = work.jobs().renew(id, claim).await?;
+        work.commit().await?;
+        Ok(held)
+    }
+
+    async fn failed(&self, job: &Job, error: &CommandError) -> Result<(), RepositoryError> {
+        let now = self.state.clock.now();
+        let last = job.attempts + 1 >= ATTEMPTS;
+        if last {
+            match job.kind {
+                JobKind::AssistantAnswer => {
+                    if self.state.assistant.give_up(job).await.is_ok() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        let run_at = now.plus(wait_after(job.attempts, self.state.ids.random()));
+        let work = self.state.store.begin().await?;
+        work.jobs()
+            .give_back(job.id, self.node, run_at, &error.to_string(), last.then_some(now))
+            .await?;
+        work.commit().await
+    }
+}
+
+struct Running(Arc<Jobs>, JobId);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
+
+/// Doubling from a second, half of it by chance, so that what failed together does not come back together.
+fn wait_after(attempts: i32, chance: Uuid) -> Duration {
+    let whole = Duration::from_secs(1 << attempts.clamp(0, 9)).min(LONGEST_WAIT);
+    let (_, low) = chance.as_u64_pair();
+    let part = u32::try_from(low % 1_000).unwrap_or(0);
+    whole / 2 + whole / 2_000 * part
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_doubles_and_stays_within_its_bounds() {
+        for chance in [Uuid::nil(), Uuid::max(), Uuid::from_u128(7_777)] {
+            for attempts in 0..20 {
+                let whole = Duration::from_secs(1 << attempts.min(9)).min(LONGEST_WAIT);
+                let wait = wait_after(attempts, chance);
+                assert!(wait >= whole / 2 && wait <= whole, "{attempts}: {wait:?}");
+            }
+        }
+    }
+}
