@@ -84,6 +84,8 @@ pub trait JobRepository: Send + Sync {
     async fn find(&self, workspace: WorkspaceId, id: JobId) -> Result<Option<Job>, RepositoryError>;
     /// Adds one, in the unit of work that begins its conversation.
     async fn insert(&self, job: &Job) -> Result<(), RepositoryError>;
+    /// Whether any is due at `now`, not dead, and claimed by nobody (or the claim has run out). Waits for no writer.
+    async fn any_due(&self, now: Timestamp) -> Result<bool, RepositoryError>;
     /// Claims those that are due at `now`, not dead, and claimed by nobody (or the claim has run out), oldest first, at most `limit`. No job is handed to two callers.
     async fn claim_due(&self, now: Timestamp, claim: Claim, limit: usize) -> Result<Vec<Job>, RepositoryError>;
     /// Holds a claim longer. False if it is not the caller's any more, or the job is gone.

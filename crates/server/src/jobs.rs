@@ -21,6 +21,10 @@ const LOOK: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(5);
 /// How many are claimed at a time.
 const AT_A_TIME: usize = 32;
+/// How long a statement may take: a connection that the network dropped without a word would be waited for for ever.
+const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a piece of work may take; an answer takes two minutes at most, but for its database.
+const LONGEST_WORK: Duration = Duration::from_secs(900);
 /// How often work is tried before it is given up.
 const ATTEMPTS: i32 = 8;
 /// The longest time between two tries.
@@ -51,22 +55,34 @@ pub fn work_off(state: Arc<AppState>, writer: &ConversationWriter) -> impl Futur
 impl Jobs {
     async fn work(self: Arc<Self>, mut begun: Receiver<Job>) {
         let mut tasks = JoinSet::new();
+        let mut claims = JoinSet::new();
+        let mut closing = self.state.assistant.live().closing();
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            // What is claimed now could not be done any more, and would be kept from others.
+            if *closing.borrow() {
+                while tasks.join_next().await.is_some() {}
+                return;
+            }
             tokio::select! {
                 job = begun.recv() => {
                     let Some(job) = job else { return };
                     self.begin(job, &mut tasks);
                 }
-                _ = look.tick() => {
+                // Beside this loop: a slow database must not keep what was just committed waiting.
+                _ = look.tick(), if claims.is_empty() => {
                     self.state.assistant.live().tidy();
-                    match self.claim().await {
-                        Ok(due) => due.into_iter().for_each(|job| self.begin(job, &mut tasks)),
-                        Err(error) => tracing::warn!(%error, "jobs could not be looked for"),
-                    }
+                    let jobs = self.clone();
+                    claims.spawn(async move { jobs.claim().await });
                 }
+                Some(claimed) = claims.join_next(), if !claims.is_empty() => match claimed {
+                    Ok(Ok(due)) => due.into_iter().for_each(|job| self.begin(job, &mut tasks)),
+                    Ok(Err(error)) => tracing::warn!(%error, "jobs could not be looked for"),
+                    Err(error) => tracing::error!(%error, "looking for jobs ended"),
+                },
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                _ = closing.changed() => {}
             }
         }
     }
@@ -80,8 +96,17 @@ impl Jobs {
 
     async fn claim(&self) -> Result<Vec<Job>, RepositoryError> {
         let now = self.state.clock.now();
-        let read = self.state.store.read().await?;
-        read.jobs().claim_due(now, self.claim_of(now), AT_A_TIME).await
+        patiently(async {
+            // Mostly there is nothing: then nobody waits for the writer.
+            if !self.state.store.read().await?.jobs().any_due(now).await? {
+                return Ok(Vec::new());
+            }
+            let work = self.state.store.begin().await?;
+            let due = work.jobs().claim_due(now, self.claim_of(now), AT_A_TIME).await?;
+            work.commit().await?;
+            Ok(due)
+        })
+        .await
     }
 
     fn begin(self: &Arc<Self>, job: Job, tasks: &mut JoinSet<()>) {
@@ -99,6 +124,7 @@ impl Jobs {
         let done = tokio::select! {
             done = self.doing(job) => done,
             () = self.hold(job.id) => return,
+            () = tokio::time::sleep(LONGEST_WORK) => Err(CommandError::Unavailable),
         };
         if let Err(error) = done {
             tracing::warn!(%error, job = %job.id, kind = job.kind.as_str(), attempts = job.attempts + 1, "a job failed");
@@ -138,17 +164,20 @@ impl Jobs {
     }
 
     async fn renew(&self, id: JobId, claim: Claim) -> Result<bool, RepositoryError> {
-        let work = self.state.store.begin().await?;
-        let held = work.jobs().renew(id, claim).await?;
-        work.commit().await?;
-        Ok(held)
+        patiently(async {
+            let work = self.state.store.begin().await?;
+            let held = work.jobs().renew(id, claim).await?;
+            work.commit().await?;
+            Ok(held)
+        })
+        .await
     }
 
     async fn failed(&self, job: &Job, error: &CommandError) -> Result<(), RepositoryError> {
-        let now = self.state.clock.now();
-        let last = job.attempts + 1 >= ATTEMPTS;
-        if last {
+        if job.attempts + 1 >= ATTEMPTS {
             match job.kind {
+                // It ends at a person, and never as a dead job: the conversation would owe it for ever and get no other answer.
+                // What could not even be given up is given up at the next try.
                 JobKind::AssistantAnswer => {
                     if self.state.assistant.give_up(job).await.is_ok() {
                         return Ok(());
@@ -156,13 +185,19 @@ impl Jobs {
                 }
             }
         }
-        let run_at = now.plus(wait_after(job.attempts, self.state.ids.random()));
-        let work = self.state.store.begin().await?;
-        work.jobs()
-            .give_back(job.id, self.node, run_at, &error.to_string(), last.then_some(now))
-            .await?;
-        work.commit().await
+        let run_at = self.state.clock.now().plus(wait_after(job.attempts, self.state.ids.random()));
+        patiently(async {
+            let work = self.state.store.begin().await?;
+            work.jobs().give_back(job.id, self.node, run_at, &error.to_string(), None).await?;
+            work.commit().await
+        })
+        .await
     }
+}
+
+async fn patiently<T>(work: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
+    let unanswered = |_| RepositoryError::Unavailable("the database does not answer".to_owned());
+    tokio::time::timeout(PATIENCE, work).await.map_err(unanswered)?
 }
 
 struct Running(Arc<Jobs>, JobId);

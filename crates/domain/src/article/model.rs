@@ -135,6 +135,26 @@ pub struct Passage {
 /// How long a passage grows before the next paragraph begins a new one, in characters.
 const PASSAGE: usize = 600;
 
+/// The most characters of a passage: a longer paragraph is cut.
+const LONGEST: usize = 2_000;
+
+/// A paragraph in pieces that are not too long, cut between lines, sentences or words where there are any.
+fn pieces_of(paragraph: &str) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = paragraph.trim();
+    while let Some((end, _)) = rest.char_indices().nth(LONGEST) {
+        let head = rest.get(..end).unwrap_or(rest);
+        let after = |ends: &[&str]| ends.iter().filter_map(|end| head.rfind(end).map(|at| at + end.len())).max();
+        let cut = after(&["\n"]).or_else(|| after(&[". ", "! ", "? "])).or_else(|| after(&[" "])).unwrap_or(end);
+        let (piece, more) = rest.split_at_checked(cut).unwrap_or((rest, ""));
+        pieces.push(piece.trim());
+        rest = more.trim_start();
+    }
+    pieces.push(rest);
+    pieces.retain(|piece| !piece.is_empty());
+    pieces
+}
+
 /// Cuts an article into passages: whole paragraphs, short ones joined; a heading stays with what follows it.
 #[must_use]
 pub fn passages_of(article: &Article) -> Vec<Passage> {
@@ -142,14 +162,7 @@ pub fn passages_of(article: &Article) -> Vec<Passage> {
     let mut texts: Vec<String> = Vec::new();
     let mut open = String::new();
     let mut only_heading = false;
-    for paragraph in article
-        .body
-        .as_str()
-        .replace("\r\n", "\n")
-        .split("\n\n")
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-    {
+    for paragraph in article.body.as_str().replace("\r\n", "\n").split("\n\n").flat_map(pieces_of) {
         let heading = paragraph.starts_with('#');
         let full = open.chars().count() + paragraph.chars().count() > PASSAGE;
         if !open.is_empty() && !only_heading && (heading || full) {
@@ -173,4 +186,29 @@ pub fn passages_of(article: &Article) -> Vec<Passage> {
             text,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn no_piece_is_too_long_and_nothing_is_lost() {
+        let words = "word ".repeat(5_000);
+        let unbroken = "ż".repeat(4_500);
+        let lines = "a line of text\n".repeat(500);
+        for paragraph in [words.as_str(), &unbroken, &lines, "short", ""] {
+            let pieces = pieces_of(paragraph);
+            assert!(pieces.iter().all(|piece| piece.chars().count() <= LONGEST));
+            let kept = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            assert_eq!(kept(&pieces.concat()), kept(paragraph));
+        }
+        assert_eq!(
+            pieces_of(&format!("{} One. Two{}", "x".repeat(1_980), "y".repeat(100)))[0].chars().count(),
+            1_985,
+            "after a sentence"
+        );
+    }
 }

@@ -138,6 +138,13 @@ impl LiveAnswer {
         (log.parts.get(from..).unwrap_or_default().to_vec(), log.over_at.is_some())
     }
 
+    /// Whether it is over without a last part: it will be made anew, or was stored without this node knowing.
+    #[must_use]
+    pub fn broke_up(&self) -> bool {
+        let log = self.lock();
+        log.over_at.is_some() && !log.parts.last().is_some_and(AnswerPart::is_last)
+    }
+
     /// Tells whenever there is something new.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<()> {

@@ -14,8 +14,8 @@ use crate::conversation::{
     Action, Actor, AssistantActor, Audience, Command, CommandError, Conversation, ConversationWriter, HandledBy, Handler, NewAnswer, Outcome,
 };
 use crate::event::{DomainEvent, EventBus, Signal};
-use crate::id::{ChannelId, ConversationId, MessageId, WorkspaceId};
-use crate::job::Job;
+use crate::id::{ChannelId, ConversationId, JobId, MessageId, WorkspaceId};
+use crate::job::{Claim, Job};
 use crate::message::{HistoryQuery, HistoryWindow, Message, SenderKind};
 use crate::page::Limit;
 use crate::store::{RepositoryError, Store};
@@ -197,7 +197,8 @@ impl AssistantService {
     /// Storage failed.
     pub async fn follow(&self, question: &Message) -> Result<Followed, RepositoryError> {
         let live = self.with.live.find(question.conversation_id);
-        if let Some(live) = live.filter(|live| live.covers() >= question.inbound_count && live.question().1 >= question.seq) {
+        let covers = |live: &Arc<LiveAnswer>| live.covers() >= question.inbound_count && live.question().1 >= question.seq;
+        if let Some(live) = live.filter(|live| !live.broke_up() && covers(live)) {
             // An older question may have an older answer; that one is in the history.
             if live.covers() == question.inbound_count || self.stored_answer(question).await?.is_none() {
                 return Ok(Followed::Live(live));
@@ -235,15 +236,39 @@ impl AssistantService {
     ///
     /// # Errors
     /// Storage failed.
-    pub async fn stop(&self, conversation: &Conversation) -> Result<bool, RepositoryError> {
+    pub async fn stop(&self, conversation: &Conversation) -> Result<bool, CommandError> {
         // Looked for first: what is stopped may be stored before a second look.
         let read = self.with.store.read().await?;
         let present = read.conversations().find(conversation.workspace_id, conversation.id).await?;
-        let owed = present.is_some_and(|present| present.answer_id.is_some()) || self.with.live.running(conversation.id).is_some();
+        let owed = present.as_ref().and_then(|present| present.answer_id);
+        let runs_here = self.with.live.running(conversation.id).is_some();
         self.with.bus.publish(DomainEvent::Signal(Signal::StopAnswer {
             conversation_id: conversation.id,
         }));
-        Ok(owed)
+        if let (Some(present), Some(id), false) = (present, owed, runs_here) {
+            let job = read.jobs().find(present.workspace_id, JobId(id.0)).await?;
+            let elsewhere = |claim: Claim| claim.by != self.with.writer.node() && claim.until > self.with.clock.now();
+            if !job.and_then(|job| job.claim).is_some_and(elsewhere) {
+                self.owe_nothing(&present, id, None).await?;
+            }
+        }
+        Ok(owed.is_some() || runs_here)
+    }
+
+    /// An answer that nobody writes is not owed any more; why a person shall take it from here, if so.
+    async fn owe_nothing(&self, conversation: &Conversation, id: MessageId, hand_over: Option<&str>) -> Result<(), CommandError> {
+        let nothing = NewAnswer {
+            id,
+            handler_version: conversation.handler_version,
+            covers: conversation.inbound_count,
+            text: None,
+            metadata: None,
+            hand_over: hand_over.map(str::to_owned),
+        };
+        match self.submit(conversation, None, nothing).await {
+            Ok(_) | Err(CommandError::HandlerChanged | CommandError::ConversationNotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Writes the answer that a job asks for. The job is gone when it is stored, or not wanted any more.
@@ -264,18 +289,7 @@ impl AssistantService {
     /// That could not be stored either.
     pub async fn give_up(&self, job: &Job) -> Result<(), CommandError> {
         let Some(conversation) = self.owing(job).await? else { return Ok(()) };
-        let given_up = NewAnswer {
-            id: MessageId(job.id.0),
-            handler_version: conversation.handler_version,
-            covers: conversation.inbound_count,
-            text: None,
-            metadata: None,
-            hand_over: Some("failed".to_owned()),
-        };
-        match self.submit(&conversation, None, given_up).await {
-            Ok(_) | Err(CommandError::HandlerChanged) => Ok(()),
-            Err(error) => Err(error),
-        }
+        self.owe_nothing(&conversation, MessageId(job.id.0), Some("failed")).await
     }
 
     /// The conversation, if it still owes this answer. Otherwise the job is removed.
@@ -317,6 +331,14 @@ impl AssistantService {
             covers: asked.map_or(conversation.inbound_count, |message| message.inbound_count),
         };
         let mut writing = Writing::start(&self.with.live, &*self.with.bus, head);
+        if let Some(last) = self.not_owed(&conversation, head.id).await? {
+            // Between the first look and the board nobody was heard.
+            if last == AnswerPart::TakenOver {
+                writing.push(AnswerPart::HandedOver);
+            }
+            writing.push(last);
+            return Ok(Answered::Human);
+        }
         let live = writing.live();
         let written = {
             let drafting = pin!(self.draft(&mut writing, &channel, &conversation, &history, began));
@@ -329,6 +351,16 @@ impl AssistantService {
             }
         };
         self.store(&writing, &channel, &conversation, head, written).await
+    }
+
+    /// How an answer ends that is not owed any more: a person took over, or the visitor stopped it.
+    async fn not_owed(&self, began: &Conversation, id: MessageId) -> Result<Option<AnswerPart>, CommandError> {
+        let read = self.with.store.read().await?;
+        let present = read.conversations().find(began.workspace_id, began.id).await?;
+        Ok(match present.filter(|present| present.deleted_at.is_none()) {
+            Some(present) if present.handler_version == began.handler_version => (present.answer_id != Some(id)).then_some(AnswerPart::Stopped),
+            _ => Some(AnswerPart::TakenOver),
+        })
     }
 
     async fn history(&self, conversation: ConversationId) -> Result<Vec<Message>, RepositoryError> {
@@ -351,8 +383,7 @@ impl AssistantService {
         began: Timestamp,
     ) -> Result<Written, CommandError> {
         let settings = &channel.assistant;
-        let question = history.iter().rev().find(|message| message.sender.kind == SenderKind::Visitor);
-        let question = question.map_or("", |message| message.text.as_str());
+        let questions = unanswered(history);
         if !settings.enabled {
             // Switched off since: nobody said that a person would reply, so nothing is said.
             return Ok(Written {
@@ -360,7 +391,7 @@ impl AssistantService {
                 ..Written::finished(FinishReason::Complete)
             });
         }
-        if asks_for_person(question) {
+        if questions.iter().any(|question| asks_for_person(&question.text)) {
             writing.say(settings.waiting_text());
             return Ok(Written {
                 hand_over: Some("requested"),
@@ -371,12 +402,16 @@ impl AssistantService {
             writing.say(settings.waiting_text());
             return Ok(fallen_back("budget", Vec::new()));
         }
-        let told = self.search(conversation.workspace_id, settings, question).await;
+        let question: Vec<&str> = questions.iter().map(|question| question.text.as_str()).collect();
+        let told = self.search(conversation.workspace_id, settings, &question.join("\n")).await;
         let found = fitting(settings, &told);
-        let server = self.server_of(channel).map_err(|error| {
-            tracing::error!(%error, channel = %channel.id, "the assistant's key cannot be read");
-            CommandError::Failed
-        })?;
+        let server = match self.server_of(channel) {
+            Ok(server) => server,
+            Err(error) => {
+                tracing::error!(%error, channel = %channel.id, "the assistant's key cannot be read");
+                return Ok(self.fall_back(writing, channel, &found, "model_failed").await);
+            }
+        };
         let Some(server) = server else {
             return Ok(match found.first() {
                 Some(best) => {
@@ -499,19 +534,13 @@ impl AssistantService {
         channel: &Channel,
         conversation: &Conversation,
         head: AnswerHead,
-        written: Written,
+        mut written: Written,
     ) -> Result<Answered, CommandError> {
-        if let End::Cancelled(Cancel::Closing) = written.end {
-            return Ok(Answered::Closing);
-        }
-        let taken_over = || {
-            writing.end_text();
-            writing.push(AnswerPart::HandedOver);
-            writing.push(AnswerPart::TakenOver);
-            Answered::Human
-        };
-        if let End::Cancelled(Cancel::TakenOver) = written.end {
-            return Ok(taken_over());
+        match &mut written.end {
+            End::Cancelled(Cancel::Closing) => return Ok(Answered::Closing),
+            End::Cancelled(Cancel::TakenOver) => return Ok(taken_over(writing)),
+            End::Finished { reason, .. } if writing.is_cut() => *reason = FinishReason::Length,
+            End::Finished { .. } | End::BrokeOff | End::Cancelled(Cancel::Stopped) => {}
         }
         let text = Some(writing.text())
             .filter(|text| !text.trim().is_empty())
@@ -535,7 +564,7 @@ impl AssistantService {
         let seq = match stored {
             Ok(Outcome::Stored(message)) => Some(message.seq),
             Ok(_) => None,
-            Err(CommandError::HandlerChanged | CommandError::ConversationNotFound) => return Ok(taken_over()),
+            Err(CommandError::HandlerChanged | CommandError::ConversationNotFound) => return self.refused(writing, conversation, head.id).await,
             Err(error) => return Err(error),
         };
         writing.end_text();
@@ -559,6 +588,23 @@ impl AssistantService {
         };
         writing.push(last);
         Ok(answered)
+    }
+
+    /// The commit refused the answer: a person took over, the visitor stopped it, or another node that took this one for dead
+    /// has stored it. Then who watches comes back for it.
+    async fn refused(&self, writing: &Writing<'_>, conversation: &Conversation, id: MessageId) -> Result<Answered, CommandError> {
+        let read = self.with.store.read().await?;
+        if read.messages().find(conversation.id, id).await?.is_some() {
+            return Ok(Answered::Closing);
+        }
+        match self.not_owed(conversation, id).await? {
+            Some(AnswerPart::Stopped) => {
+                writing.end_text();
+                writing.push(AnswerPart::Stopped);
+                Ok(Answered::Aborted)
+            }
+            _ => Ok(taken_over(writing)),
+        }
     }
 
     async fn submit(&self, conversation: &Conversation, channel: Option<&Channel>, answer: NewAnswer) -> Result<Outcome, CommandError> {
@@ -677,6 +723,23 @@ fn fitting(settings: &AssistantSettings, told: &[Found]) -> Vec<Found> {
     told.iter().filter(|found| found.score >= settings.score_limit).cloned().collect()
 }
 
+/// What the visitor asked and nobody has answered: all of it is answered together.
+fn unanswered(history: &[Message]) -> Vec<&Message> {
+    let answered_to = |message: &Message| match message.sender.kind {
+        SenderKind::Visitor | SenderKind::System => None,
+        SenderKind::Agent => Some(message.seq),
+        SenderKind::Assistant => message.metadata.as_ref()?.get("question_seq")?.as_i64(),
+    };
+    let after = history.iter().filter_map(answered_to).max().unwrap_or(0);
+    let asked = |message: &&Message| message.sender.kind == SenderKind::Visitor && message.deleted_at.is_none();
+    let open: Vec<&Message> = history.iter().filter(asked).filter(|message| message.seq > after).collect();
+    if open.is_empty() {
+        history.iter().rev().find(asked).into_iter().collect()
+    } else {
+        open
+    }
+}
+
 async fn whole(answer: &mut dyn ModelAnswer) -> Result<String, ModelFailure> {
     let mut text = String::new();
     while let Some(event) = answer.next().await {
@@ -685,6 +748,13 @@ async fn whole(answer: &mut dyn ModelAnswer) -> Result<String, ModelFailure> {
         }
     }
     Ok(text)
+}
+
+fn taken_over(writing: &Writing<'_>) -> Answered {
+    writing.end_text();
+    writing.push(AnswerPart::HandedOver);
+    writing.push(AnswerPart::TakenOver);
+    Answered::Human
 }
 
 fn fallen_back(why: &'static str, sources: Vec<Source>) -> Written {

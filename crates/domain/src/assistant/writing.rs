@@ -2,6 +2,7 @@
 
 use super::live::{AnswerHead, AnswerPart, LiveAnswer, LiveAnswers};
 use crate::event::{DomainEvent, EventBus, Signal};
+use crate::text::AnswerText;
 use std::sync::Arc;
 
 /// Dropping it ends the answer for those who watch, also when its task is ended in the middle.
@@ -12,6 +13,7 @@ pub(super) struct Writing<'a> {
     head: AnswerHead,
     text: String,
     characters: usize,
+    cut: bool,
 }
 
 impl<'a> Writing<'a> {
@@ -23,6 +25,7 @@ impl<'a> Writing<'a> {
             head,
             text: String::new(),
             characters: 0,
+            cut: false,
         }
     }
 
@@ -34,8 +37,21 @@ impl<'a> Writing<'a> {
         &self.text
     }
 
-    /// Says more.
+    /// Whether something was left out, since no message is longer.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.cut
+    }
+
+    /// Says more, as far as a message may be long.
     pub(super) fn say(&mut self, more: &str) {
+        let room = AnswerText::MAX.saturating_sub(self.characters);
+        let more = match more.char_indices().nth(room) {
+            Some((end, _)) => {
+                self.cut = true;
+                more.get(..end).unwrap_or_default()
+            }
+            None => more,
+        };
         if more.is_empty() {
             return;
         }

@@ -599,3 +599,96 @@ async fn a_try_is_stored_nowhere() {
     assert_eq!((tried.by, tried.failure), (TriedBy::Nobody, Some(ModelFailure::NotAllowed(401))));
     assert!(desk.world.messages(desk.conversation).await.is_empty());
 }
+
+#[tokio::test]
+async fn nothing_is_longer_than_a_message_may_be() {
+    let mut desk = Desk::new().await;
+    desk.model.next(Script::Says(vec![
+        text(&"ż".repeat(31_999)),
+        text("abc"),
+        text("d"),
+        end(FinishReason::Complete),
+    ]));
+    let (answered, answer) = desk.answer("Tell me everything").await;
+    assert_eq!((answered, answer.text.chars().count()), (Answered::Truncated, 32_000));
+    assert_eq!(answer.metadata.unwrap()["truncated"], true);
+    let told: String = desk
+        .parts()
+        .into_iter()
+        .filter_map(|part| match part {
+            AnswerPart::Text(text) => Some(text.to_string()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, answer.text, "what was told is what is stored");
+}
+
+#[tokio::test]
+async fn of_several_questions_each_may_ask_for_a_person() {
+    let mut desk = Desk::new().await;
+    let (say, says) = mpsc::unbounded_channel();
+    desk.model.next(Script::Follows(says));
+    let (_, job) = desk.ask("How do refunds work?").await;
+    let assistant = desk.assistant.clone();
+    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    settle().await;
+    desk.node
+        .say(desk.conversation, desk.world.visitor(), "I want to talk to a human")
+        .await
+        .unwrap();
+    desk.node.say(desk.conversation, desk.world.visitor(), "hello?").await.unwrap();
+    say.send(text("Three days.")).unwrap();
+    say.send(end(FinishReason::Complete)).unwrap();
+    assert_eq!(answering.await.unwrap().unwrap(), Answered::Ok);
+    let next = desk.jobs.recv().await.unwrap();
+    assert_eq!(desk.assistant.answer(&next).await.unwrap(), Answered::Ok);
+    assert_eq!((desk.model.asked().len(), desk.row().await.handler), (1, Handler::Queue));
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_writes_yet_can_be_stopped() {
+    let mut desk = Desk::new().await;
+    let (question, job) = desk.ask("How do refunds work?").await;
+    assert!(desk.assistant.stop(&desk.row().await).await.unwrap());
+    assert_eq!(desk.row().await.answer_id, None);
+    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Human);
+    assert!(desk.model.asked().is_empty());
+    assert_eq!(desk.last().await.id, question.id);
+    desk.model.next(whole("Hello."));
+    assert_eq!(desk.answer("Hello?").await.0, Answered::Ok);
+}
+
+#[tokio::test]
+async fn an_answer_that_another_node_stored_is_not_taken_back() {
+    let mut desk = Desk::new().await;
+    let (say, says) = mpsc::unbounded_channel();
+    desk.model.next(Script::Follows(says));
+    desk.model.next(whole("Three days."));
+    let (question, job) = desk.ask("How do refunds work?").await;
+    let (slow, same) = (desk.assistant.clone(), job.clone());
+    let answering = tokio::spawn(async move { slow.answer(&same).await });
+    say.send(text("Three")).unwrap();
+    settle().await;
+    let live = desk.assistant.live().find(desk.conversation).unwrap();
+    // Its claim has run out, and somebody else takes the job.
+    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Ok);
+    say.send(end(FinishReason::Complete)).unwrap();
+    assert_eq!(answering.await.unwrap().unwrap(), Answered::Closing);
+    let (parts, over) = live.parts(0);
+    assert!(over && !parts.contains(&AnswerPart::TakenOver) && live.broke_up());
+    assert!(matches!(
+        desk.assistant.follow(&question).await.unwrap(),
+        Followed::Stored(_) | Followed::Live(_)
+    ));
+    assert_eq!(desk.last().await.text, "Three days.");
+}
+
+#[tokio::test]
+async fn an_assistant_that_was_switched_off_gives_way_without_a_word() {
+    let mut desk = Desk::new().await;
+    desk.edit(|assistant| assistant.enabled = false).await;
+    let (question, job) = desk.ask("How do refunds work?").await;
+    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Ok);
+    assert_eq!((desk.last().await.id, desk.row().await.handler), (question.id, Handler::Queue));
+    assert!(desk.model.asked().is_empty());
+}

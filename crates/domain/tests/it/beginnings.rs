@@ -1,5 +1,6 @@
 use crate::support::{Node, World, as_agent, send};
 use futures_util::future::join_all;
+use parlor_domain::assistant::AssistantSettings;
 use parlor_domain::channel::{Channel, IdentityRule};
 use parlor_domain::conversation::{Action, BeginConversation, BeginError, Begun, CommandError, ConversationKind, HandledBy, Handler, Starter, Status};
 use parlor_domain::creation::{CreationKey, REMEMBERED_FOR};
@@ -128,6 +129,42 @@ async fn many_equal_requests_at_once_make_one_visitor() {
 // Sessions
 
 #[tokio::test]
+async fn the_door_and_the_channel_say_who_answers_first() {
+    let world = World::new().await;
+    let node = world.node();
+    let (visitor, usual) = (&world.fixture.visitor, &world.fixture.channel);
+    let channel = |enabled, in_rooms| Channel {
+        assistant: AssistantSettings {
+            enabled,
+            in_rooms,
+            ..AssistantSettings::default()
+        },
+        ..usual.clone()
+    };
+    let (by_assistant, by_people) = (Handler::Assistant, Handler::Queue);
+    for (channel, chat, room) in [
+        (usual.clone(), by_assistant, by_people),
+        (channel(true, true), by_assistant, by_assistant),
+        (channel(false, true), by_people, by_people),
+    ] {
+        let (_, begun) = node.sessions.create(visitor, &channel, NEW, None).await.unwrap();
+        assert_eq!(begun.handler, chat);
+        for (kind, handler) in [(ConversationKind::Room, room), (ConversationKind::Stored, by_people)] {
+            let begin = BeginConversation {
+                starter: Starter::Known(Arc::new(visitor.clone()), EditVisitor::default()),
+                kind,
+                client_ref: None,
+                subject: None,
+                metadata: None,
+                message: None,
+            };
+            let begun = node.conversations.begin(&channel, begin, None).await.unwrap();
+            assert_eq!(begun.conversation.handler, handler, "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_session_comes_with_a_new_conversation_or_goes_on_in_an_own_one() {
     let world = World::new().await;
     let node = world.node();
@@ -137,7 +174,7 @@ async fn a_session_comes_with_a_new_conversation_or_goes_on_in_an_own_one() {
         (conversation.kind, conversation.visitor_id, conversation.last_seq),
         (ConversationKind::Chat, visitor.id, 0)
     );
-    assert_eq!((conversation.status, conversation.handler), (Status::Open, Handler::Queue));
+    assert_eq!((conversation.status, conversation.handler), (Status::Open, Handler::Assistant));
     assert_eq!(world.row(conversation.id).await, conversation);
     assert!(node.bus.events().is_empty(), "a conversation without a message is no event");
     let go_on = |room| NewSession {

@@ -79,7 +79,8 @@ async fn ids_of_equals(store: &SeaOrmStore, keys: &[MessageKey]) -> Result<HashM
     let mut found = HashMap::new();
     for (conversation, contents) in contents {
         let contents: Vec<KeyHash> = contents.into_iter().collect();
-        for some in contents.chunks(SOME) {
+        // One walk for as many as may be: each looks at the whole conversation.
+        for some in contents.chunks(10 * SOME) {
             let select = with_content(conversation, some)
                 .select_only()
                 .columns([Column::Id, Column::SenderKind, Column::Content]);

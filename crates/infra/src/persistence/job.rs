@@ -68,13 +68,13 @@ impl<C: Connection> JobRepository for SeaOrmRepositories<C> {
         insert_new::<ActiveModel, _, _>(&self.db, Model::from(job)).await
     }
 
+    async fn any_due(&self, now: Timestamp) -> Result<bool, RepositoryError> {
+        let found = self.db.query_one_raw(look(self.db.get_database_backend(), now)).await;
+        Ok(found.map_err(failure)?.is_some())
+    }
+
     async fn claim_due(&self, now: Timestamp, claim: Claim, limit: usize) -> Result<Vec<Job>, RepositoryError> {
-        let backend = self.db.get_database_backend();
-        // Mostly there is nothing, and on SQLite even an update of no row waits for the writer.
-        if self.db.query_one_raw(look(backend, now)).await.map_err(failure)?.is_none() {
-            return Ok(Vec::new());
-        }
-        let taken = Entity::find().from_raw_sql(take(backend, now, claim, limit));
+        let taken = Entity::find().from_raw_sql(take(self.db.get_database_backend(), now, claim, limit));
         let mut jobs: Vec<Job> = all(taken.all(&self.db).await.map_err(failure)?)?;
         jobs.sort_unstable_by_key(|job| (job.run_at, job.id));
         Ok(jobs)

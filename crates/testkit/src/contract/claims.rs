@@ -37,6 +37,8 @@ pub async fn what_is_due_is_handed_out_oldest_first(harness: &Harness) {
     assert_eq!(find(harness, &expected[0]).await.as_ref(), Some(&expected[0]));
     assert_eq!(claim(harness, now(), mine).await, [fourth.id]);
     assert_eq!(claim(harness, now(), mine).await, []);
+    assert!(!harness.read().await.jobs().any_due(now()).await.unwrap(), "what is for later, dead or claimed");
+    assert!(harness.read().await.jobs().any_due(later(1)).await.unwrap());
     assert_eq!(claim(harness, later(1), mine).await, [claimed.id, not_yet.id]);
     assert_eq!(harness.read().await.jobs().claim_due(later(20), mine, 0).await.unwrap(), []);
 }

@@ -41,6 +41,10 @@ impl JobRepository for View {
         self.change(|state| insert_new(&mut state.jobs, job.id, job.clone())).await
     }
 
+    async fn any_due(&self, now: Timestamp) -> Result<bool, RepositoryError> {
+        Ok(self.look(|state| state.jobs.values().any(|job| is_due(state, job, now))))
+    }
+
     async fn claim_due(&self, now: Timestamp, claim: Claim, limit: usize) -> Result<Vec<Job>, RepositoryError> {
         Ok(self
             .change(|state| {

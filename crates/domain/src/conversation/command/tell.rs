@@ -6,6 +6,9 @@ use crate::conversation::{Change, CommandError, Conversation, ConversationKind, 
 use crate::message::{Message, Side};
 use std::sync::Arc;
 
+/// Whoever knows the chat id may append, and a whole that is told again is compared with all that is stored.
+const MOST_MESSAGES: i64 = 10_000;
+
 impl Deciding<'_> {
     /// Stored once: a message is known by its client id, whoever sent it first, and in a chat that is told again as a whole
     /// also by its place among equal ones.
@@ -25,6 +28,9 @@ impl Deciding<'_> {
             && may_be_the_same(equal, told)
         {
             return Ok(self.nothing(Outcome::Repeated(Arc::clone(equal))));
+        }
+        if self.before.last_seq >= MOST_MESSAGES {
+            return Err(CommandError::Conflict("this chat has 10,000 messages and takes no more; begin another one"));
         }
         let mut after = Conversation::clone(self.before);
         let side = self.actor.side();

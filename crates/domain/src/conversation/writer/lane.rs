@@ -2,7 +2,7 @@
 
 use super::group::{Group, first_of_each, group};
 use super::remembered::Remembered;
-use super::written::{Written, client_keys, named_by, told};
+use super::written::{Written, client_keys, told, want};
 use super::{Answer, ConversationWriter, Done, Waiting};
 use crate::clock::Timestamp;
 use crate::conversation::{CommandError, CommitItem, CommitOutcome, Conversation, MessageKey, apply};
@@ -106,7 +106,7 @@ impl Lane<'_> {
         let mut wanted = HashSet::new();
         for group in groups.iter() {
             for waiting in &group.commands {
-                wanted.extend(named_by(&waiting.command));
+                want(&waiting.command, &mut wanted);
                 if group.look_up {
                     wanted.extend(client_keys(&waiting.command));
                 }

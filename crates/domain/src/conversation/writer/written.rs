@@ -9,7 +9,7 @@ use crate::event::{ConversationEvent, DomainEvent, Signal};
 use crate::id::{JobId, KeyHash, MessageId};
 use crate::job::Job;
 use crate::message::{AuthorId, Message, SenderKind};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// What the commands of one group have written so far, so that a later one sees what an earlier one did.
@@ -61,7 +61,7 @@ impl Written {
     }
 
     pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Facts {
-        let message = named_by(command).into_iter().next().and_then(|key| match &key {
+        let message = named_by(command).and_then(|key| match &key {
             MessageKey::Id(_, id) => self.updated.get(id).or_else(|| loaded.get(&key)).cloned(),
             MessageKey::Place(_, seq) => self
                 .inserted
@@ -84,14 +84,20 @@ impl Written {
 
     /// The message in the place that a told one names among equal ones: those that were stored, then those of this batch.
     fn equal(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Option<Arc<Message>> {
-        let Action::Tell(ToldMessage { equal: Some(place), .. }) = &command.action else {
-            return None;
-        };
-        let keys = equal_keys(command);
-        if let Some(stored) = keys.last().and_then(|key| loaded.get(key)) {
+        let (place, key) = equal_place(command)?;
+        if let Some(stored) = loaded.get(&key(place)) {
             return Some(Arc::clone(stored));
         }
-        let stored = keys.iter().filter(|key| loaded.contains_key(key)).count();
+        // Who has the third has the first two, so the number of stored ones is found by halving.
+        let (mut stored, mut none) = (0, place);
+        while none - stored > 1 {
+            let middle = stored + (none - stored) / 2;
+            if loaded.contains_key(&key(middle)) {
+                stored = middle;
+            } else {
+                none = middle;
+            }
+        }
         let (kind, content) = equal_to(command)?;
         let mut new = self
             .inserted
@@ -101,16 +107,31 @@ impl Written {
     }
 }
 
-/// The messages that a command must be decided on.
-pub(super) fn named_by(command: &Command) -> Vec<MessageKey> {
+/// The message whose present form a command needs.
+fn named_by(command: &Command) -> Option<MessageKey> {
     let id = command.conversation_id;
     match &command.action {
-        Action::Edit(message, _) | Action::Delete(message) | Action::React(message, _) => vec![MessageKey::Id(id, *message)],
-        Action::Send(NewMessage { reply_to: Some(message), .. }) => vec![MessageKey::Id(id, *message)],
-        Action::MarkRead(Some(seq)) if *seq > 0 => vec![MessageKey::Place(id, *seq)],
-        // A told message may have been stored under another author; no unique index finds that.
-        Action::Tell(_) => equal_keys(command).into_iter().chain(client_keys(command)).collect(),
-        _ => Vec::new(),
+        Action::Edit(message, _) | Action::Delete(message) | Action::React(message, _) => Some(MessageKey::Id(id, *message)),
+        Action::Send(NewMessage { reply_to: Some(message), .. }) => Some(MessageKey::Id(id, *message)),
+        Action::MarkRead(Some(seq)) if *seq > 0 => Some(MessageKey::Place(id, *seq)),
+        _ => None,
+    }
+}
+
+/// Adds the messages that a command must be decided on.
+pub(super) fn want(command: &Command, wanted: &mut HashSet<MessageKey>) {
+    wanted.extend(named_by(command));
+    if matches!(command.action, Action::Tell(_)) {
+        // It may have been stored under another author; no unique index finds that.
+        wanted.extend(client_keys(command));
+    }
+    if let Some((place, key)) = equal_place(command) {
+        // Where one is wanted, so are those before it.
+        for place in (1..=place).rev() {
+            if !wanted.insert(key(place)) {
+                break;
+            }
+        }
     }
 }
 
@@ -129,14 +150,13 @@ pub(super) fn client_keys(command: &Command) -> Vec<MessageKey> {
     authors.into_iter().map(key).collect()
 }
 
-/// The places up to the one that a told message names among equal ones.
-fn equal_keys(command: &Command) -> Vec<MessageKey> {
+/// The place that a told message names among equal ones, and how the places are asked for.
+fn equal_place(command: &Command) -> Option<(usize, impl Fn(usize) -> MessageKey + use<>)> {
     let (Action::Tell(ToldMessage { equal: Some(place), .. }), Some((kind, content))) = (&command.action, equal_to(command)) else {
-        return Vec::new();
+        return None;
     };
-    (1..=*place)
-        .map(|place| MessageKey::Equal(command.conversation_id, kind, content, place))
-        .collect()
+    let id = command.conversation_id;
+    Some((*place, move |place| MessageKey::Equal(id, kind, content, place)))
 }
 
 fn equal_to(command: &Command) -> Option<(SenderKind, KeyHash)> {

@@ -1,6 +1,6 @@
 //! How the servers do, and who is left alone.
 
-use parlor_domain::assistant::{ModelFailure, ModelHealth, ModelServer};
+use parlor_domain::assistant::{ModelFailure, ModelHealth, ModelKey, ModelServer};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,11 +9,16 @@ use tokio::time::Instant;
 /// So many failures in a row open the breaker.
 const MOST_FAILURES: u32 = 5;
 
+/// The most servers that are remembered.
+const MOST_SERVERS: usize = 1_000;
+
+/// Whose key does badly must not silence others at the same address.
+type Key = (String, String, bool, Option<ModelKey>);
 type Shared = Arc<Mutex<State>>;
 
-/// What is known of each server and model.
+/// What is known of each server, model and key.
 #[derive(Default)]
-pub(super) struct Breakers(Mutex<HashMap<(String, String), Shared>>);
+pub(super) struct Breakers(Mutex<HashMap<Key, Shared>>);
 
 #[derive(Default)]
 struct State {
@@ -27,7 +32,13 @@ struct State {
 impl Breakers {
     /// Lets somebody ask, or not: the server is resting, or somebody else tries whether it is back.
     pub(super) fn enter(&self, server: &ModelServer, rest: Duration) -> Option<Permit> {
-        let shared = Arc::clone(lock(&self.0).entry(key(server)).or_default());
+        let shared = {
+            let mut known = lock(&self.0);
+            if known.len() >= MOST_SERVERS {
+                known.clear();
+            }
+            Arc::clone(known.entry(key(server)).or_default())
+        };
         let mut state = lock(&shared);
         let tries = match state.rest_until {
             Some(until) if state.trying || Instant::now() < until => return None,
@@ -101,8 +112,8 @@ impl Drop for Permit {
     }
 }
 
-fn key(server: &ModelServer) -> (String, String) {
-    (server.base_url.clone(), server.model.clone())
+fn key(server: &ModelServer) -> Key {
+    (server.base_url.clone(), server.model.clone(), server.by_operator, server.api_key.clone())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -107,6 +107,22 @@ fn in_a_whole_that_is_told_again_an_equal_one_in_its_place_is_known_unless_the_c
 }
 
 #[test]
+fn a_chat_that_anybody_may_append_to_has_an_end() {
+    let mut thread = Thread::of(Conversation {
+        kind: ConversationKind::Stored,
+        last_seq: 9_999,
+        ..empty_conversation()
+    });
+    tell(&mut thread, reported(Side::Visitor), "the last one", Some("w-1")).unwrap();
+    assert!(matches!(
+        tell(&mut thread, reported(Side::Visitor), "one more", None),
+        Err(CommandError::Conflict(_))
+    ));
+    let again = tell(&mut thread, reported(Side::Visitor), "the last one", Some("w-1")).unwrap();
+    assert!(matches!(again.outcome, Outcome::Repeated(_)));
+}
+
+#[test]
 fn only_stored_chats_are_told_and_only_by_their_browsers() {
     let mut thread = Thread::new();
     assert_eq!(tell(&mut thread, visitor(), "hi", None).map(drop), Err(CommandError::ConversationNotFound));
