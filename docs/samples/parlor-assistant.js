@@ -25,16 +25,19 @@ export class ParlorAssistant {
   }
 
   /**
-   * STEP 3. The question is stored before the first word. Returns the answer at its end; a connection that breaks on the way is taken up again.
-   * `onText(answer)` is called with each change, `onHandover(answer)` once when a person takes it from here. Aborting `signal` only ends the
-   * reading: the answer is written all the same.
+   * STEP 3, asking the assistant. The question is stored before the first word. Returns the answer at its end; a connection that breaks on
+   * the way is taken up again. `onText(answer)` is called with each change, `onHandover(answer)` once when a person takes it from here.
+   * Aborting `signal` only ends the reading: the answer is written all the same.
    */
   ask(message, { clientId = newId(), ...reader } = {}) {
     const body = { message, session_id: this.#session, client_id: clientId };
     return this.#read(() => this.#open("/stream/", { method: "POST", body, signal: reader.signal }), reader);
   }
 
-  /** After a reload: the answer that is being written, or was until a minute ago, from its first word. Null without one: the history has it all. */
+  /**
+   * After a reload: the answer that is being written, or was until a minute ago, from its first word. Null without one: the history has it all.
+   * It ends with the answer, so do not await it before the visitor may ask on.
+   */
   comeBack(reader = {}) {
     return this.#read(() => this.#running(reader.signal), reader);
   }

@@ -99,6 +99,7 @@ export class ParlorSocket {
 
   open() {
     if (this.#open) return;
+    if (this.#options.WebSocket === undefined) throw new Error("There is no WebSocket here: use Node.js 22 or newer, or pass one in.");
     this.#open = true;
     globalThis.addEventListener?.("online", this.#atOnce);
     this.#connect();
@@ -311,7 +312,7 @@ export class ParlorChat {
     this.#socket.close();
   }
 
-  /** STEP 3. Shows at once, is kept until the server has it, and goes out under the same client id until then. Returns that id. */
+  /** STEP 3, in the room. Shows at once, is kept until the server has it, and goes out under the same client id until then. Returns that id. */
   send(text) {
     const entry = { client_id: newId(), text };
     this.#changeQueue((queue) => [...queue, entry]);
@@ -484,7 +485,7 @@ export class ParlorChat {
     }
   }
 
-  /** Offsets count characters, not UTF-16 units. After a hole the finished message is awaited. */
+  /** Offsets count characters, not UTF-16 units. After a hole, or a reload in the middle, the finished message is awaited. */
   #takeDelta({ message_id: id, offset, delta }) {
     const known = offset > 0 && this.state.writing?.id === id ? this.state.writing.text : "";
     if ([...known].length === offset) this.#show({ writing: { id, text: known + delta } });

@@ -165,7 +165,15 @@ fn cors(state: &web::Data<AppState>) -> Cors {
     ];
     let cors = Cors::default()
         .allowed_methods(["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-        .allowed_headers(["authorization", "content-type", "idempotency-key", "last-event-id", "x-parlor-channel"])
+        // Some versions of the AI SDK name themselves, which browsers ask for where they let a page do it.
+        .allowed_headers([
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "last-event-id",
+            "user-agent",
+            "x-parlor-channel",
+        ])
         .expose_headers(exposed)
         .max_age(3600);
     if state.origins.is_any() {

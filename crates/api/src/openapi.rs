@@ -13,16 +13,18 @@ use utoipa::{Modify, OpenApi};
         title = "Parlor",
         description = "Customer messaging: visitors write, agents answer, everything is live.\n\n\
             **First conversation.** STEP 1: `POST /api/chats/visitors/` gives a visitor key. STEP 2: `POST /api/chats/sessions/` with it gives a \
-            session and its conversation. STEP 3: write into the conversation, over `/api/public/chat-rooms/{id}/send_message/` or the socket \
-            `/ws/chat/{id}/`, where `{id}` is the `conversation_id` of STEP 2.\n\n\
+            session and its conversation. STEP 3: say something in it, in either of two ways. Ask the assistant: \
+            `POST /api/chats/messages/chat/`, or `/api/chats/messages/chat/stream/` to read the answer as it is written. Or write in the room: \
+            `POST /api/public/chat-rooms/{id}/send_message/` or the socket `/ws/chat/{id}/`, where `{id}` is the `conversation_id` of STEP 2.\n\n\
             Every path answers with and without its last slash. Errors are problem details (RFC 9457) with a stable `code`."
     ),
     tags(
         (name = "Visitors", description = "STEP 1: a visitor and its key"),
         (name = "Sessions", description = "STEP 2: a visit and its conversation"),
-        (name = "Messages", description = "STEP 3: what is said"),
-        (name = "Rooms", description = "Conversations as their customer sees them"),
+        (name = "Messages", description = "STEP 3: asking the assistant; and what was said"),
+        (name = "Rooms", description = "Conversations as their customer sees them; STEP 3: writing in the room"),
         (name = "Stored chats", description = "What widgets with an assistant of their own store"),
+        (name = "Stored chats for agents", description = "People with the chats that were stored"),
         (name = "Realtime", description = "Tickets for sockets"),
         (name = "Login", description = "Agents log in"),
         (name = "Conversations", description = "Conversations as agents see them"),
@@ -102,7 +104,7 @@ pub const AUDIENCES: [(&str, &str, &[&str]); 3] = [
             "Realtime",
             "Login",
             "Conversations",
-            "Stored chats",
+            "Stored chats for agents",
             "Agents",
             "Channels",
             "Articles",
@@ -179,7 +181,8 @@ impl KnownPaths {
     /// The methods of a path, as the `Allow` header has them; `None` for an unknown path.
     #[must_use]
     pub fn allow(&self, path: &str) -> Option<String> {
-        let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+        let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
+        let segments: Vec<&str> = path.split('/').collect();
         let fits = |template: &[Option<String>]| {
             template.len() == segments.len()
                 && template

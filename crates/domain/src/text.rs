@@ -107,6 +107,10 @@ text!(/// What a message says: 1–10,000 characters, kept as received.
     MessageText, 10_000, false);
 text!(/// What the assistant says: 1–32,000 characters.
     AnswerText, 32_000, false);
+text!(/// What an article says: Markdown, 1–100,000 characters.
+    ArticleBody, 100_000, false);
+text!(/// A longer text that an admin writes, such as what a model is told first: 1–8,000 characters.
+    Prompt, 8_000, false);
 text!(/// The client's own id of what it sends: 1–64 characters, unique for ever per conversation and author.
     ClientId, 64, false);
 text!(/// A line such as a subject, a reason or a title: 1–500 characters.

@@ -68,7 +68,7 @@ impl Jobs {
             tokio::select! {
                 job = begun.recv() => {
                     let Some(job) = job else { return };
-                    self.begin(job, &mut tasks);
+                    self.begin(job, true, &mut tasks);
                 }
                 // Beside this loop: a slow database must not keep what was just committed waiting.
                 _ = look.tick(), if claims.is_empty() => {
@@ -77,7 +77,7 @@ impl Jobs {
                     claims.spawn(async move { jobs.claim().await });
                 }
                 Some(claimed) = claims.join_next(), if !claims.is_empty() => match claimed {
-                    Ok(Ok(due)) => due.into_iter().for_each(|job| self.begin(job, &mut tasks)),
+                    Ok(Ok(due)) => due.into_iter().for_each(|job| self.begin(job, false, &mut tasks)),
                     Ok(Err(error)) => tracing::warn!(%error, "jobs could not be looked for"),
                     Err(error) => tracing::error!(%error, "looking for jobs ended"),
                 },
@@ -109,20 +109,21 @@ impl Jobs {
         .await
     }
 
-    fn begin(self: &Arc<Self>, job: Job, tasks: &mut JoinSet<()>) {
+    /// `first`: it was committed a moment ago, so nobody can have tried it.
+    fn begin(self: &Arc<Self>, job: Job, first: bool, tasks: &mut JoinSet<()>) {
         if self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id) {
             let jobs = self.clone();
             tasks.spawn(async move {
                 // Dropped with the task, whatever ends it.
                 let _running = Running(jobs.clone(), job.id);
-                jobs.run(&job).await;
+                jobs.run(&job, first).await;
             });
         }
     }
 
-    async fn run(&self, job: &Job) {
+    async fn run(&self, job: &Job, first: bool) {
         let done = tokio::select! {
-            done = self.doing(job) => done,
+            done = self.doing(job, first) => done,
             () = self.hold(job.id) => return,
             () = tokio::time::sleep(LONGEST_WORK) => Err(CommandError::Unavailable),
         };
@@ -134,10 +135,10 @@ impl Jobs {
         }
     }
 
-    async fn doing(&self, job: &Job) -> Result<(), CommandError> {
+    async fn doing(&self, job: &Job, first: bool) -> Result<(), CommandError> {
         match job.kind {
             JobKind::AssistantAnswer => {
-                if self.state.assistant.answer(job).await? == Answered::Closing {
+                if self.state.assistant.answer(job, first).await? == Answered::Closing {
                     // Free for whoever starts next.
                     let now = self.state.clock.now();
                     self.renew(job.id, Claim { by: self.node, until: now }).await?;

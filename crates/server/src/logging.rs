@@ -35,7 +35,9 @@ pub fn begin(filter: &str, format: LogFormat) -> anyhow::Result<()> {
 fn is_discreet(target: &str, level: Level) -> bool {
     let ours = target.starts_with("parlor");
     let database = ["sqlx", "sea_orm"].iter().any(|name| target.starts_with(name));
-    ours || (!database && level <= Level::INFO)
+    // Answers that are broken off on purpose, so that a reader sees it, are errors only there.
+    let connection = target.starts_with("actix_http::h1");
+    ours || (!database && !connection && level <= Level::INFO)
 }
 
 #[cfg(test)]
@@ -48,5 +50,6 @@ mod tests {
         assert!(is_discreet("actix_server::builder", Level::INFO));
         assert!(!is_discreet("actix_web::types::query", Level::DEBUG));
         assert!(!is_discreet("sqlx::query", Level::ERROR));
+        assert!(!is_discreet("actix_http::h1::dispatcher", Level::ERROR));
     }
 }

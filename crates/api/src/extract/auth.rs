@@ -313,17 +313,23 @@ impl FromRequest for RoomAuth {
     }
 }
 
+/// The `Idempotency-Key` of a request as it was written. One that cannot be read is no missing one: the repeat would be stored twice.
+///
+/// # Errors
+/// 400 for a key that is not of visible ASCII.
+pub fn idempotency_text(request: &HttpRequest) -> Result<Option<&str>, Problem> {
+    let header = request.headers().get("idempotency-key").map(|value| value.to_str());
+    header
+        .transpose()
+        .map_err(|_| Problem::field("Idempotency-Key", "must be 1 to 64 visible characters"))
+}
+
 /// The `Idempotency-Key` of a creation, together with who calls and what is asked for.
 ///
 /// # Errors
 /// 400 for a key that is not 1–64 characters.
 pub fn idempotency_key(request: &HttpRequest, kind: &str, caller: &str, content: &[u8]) -> Result<Option<CreationKey>, Problem> {
-    let Some(header) = request.headers().get("idempotency-key") else {
-        return Ok(None);
-    };
-    let text = header
-        .to_str()
-        .map_err(|_| Problem::field("Idempotency-Key", "must be 1 to 64 visible characters"))?;
+    let Some(text) = idempotency_text(request)? else { return Ok(None) };
     let key = ClientId::parse(text).map_err(|error| Problem::field("Idempotency-Key", error.to_string()))?;
     // Behind one address are many people; a client that repeats is the same client.
     let client = request

@@ -3,7 +3,10 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// The most bytes of a JSON body.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -118,6 +121,37 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         .map_err(|error| Problem::fields(vec![wrong_field(&error.path().to_string(), error.inner())]))
 }
 
+/// A list of objects, or null, inside a body. Serde would take lists for them, too: their fields in their order, which is nothing to promise.
+///
+/// # Errors
+/// It is something else.
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Vec<T>>, D::Error> {
+    struct Object<T>(T);
+
+    impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+        }
+    }
+
+    struct Fields<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    let all = Option::<Vec<Object<T>>>::deserialize(deserializer)?;
+    Ok(all.map(|all| all.into_iter().map(|Object(one)| one).collect()))
+}
+
 /// What is wrong with valid JSON, by the place where it is wrong; `body` for the whole.
 pub(crate) fn wrong_field(path: &str, cause: &serde_json::Error) -> FieldError {
     let detail = match plain(cause) {
@@ -200,6 +234,8 @@ mod tests {
     struct Thing {
         name: String,
         inner: Option<Vec<i64>>,
+        #[serde(default, deserialize_with = "objects")]
+        others: Option<Vec<Thing>>,
     }
 
     #[test]
@@ -214,6 +250,26 @@ mod tests {
             let errors = parse::<Thing>(body).unwrap_err().errors;
             assert_eq!(errors.first().map(|e| e.detail.as_str()), Some(detail), "what was sent is not repeated");
         }
+        for (body, field, detail) in [
+            (
+                &br#"{"name": "a", "others": [{"name": "b"}, ["c", null, null]]}"#[..],
+                "others[1]",
+                "must be a JSON object",
+            ),
+            (br#"{"name": "a", "others": [null]}"#, "others[0]", "must be a JSON object"),
+            (br#"{"name": "a", "others": {"name": "b"}}"#, "others", "must be a list"),
+            (br#"{"name": "a", "others": [{"inner": null}]}"#, "others[0].name", "is required"),
+            (
+                br#"{"name": "a", "others": [{"name": "b", "inner": ["x"]}]}"#,
+                "others[0].inner[0]",
+                "must be a whole number that is not too large",
+            ),
+        ] {
+            let errors = parse::<Thing>(body).unwrap_err().errors;
+            assert_eq!(errors.first().map(|e| (e.field.as_str(), e.detail.as_str())), Some((field, detail)));
+        }
+        let nested = parse::<Thing>(br#"{"name": "a", "inner": null, "others": [{"name": "b", "inner": [1], "others": null}]}"#);
+        assert_eq!(nested.unwrap().others.map(|others| others.len()), Some(1));
         let cut = parse::<Thing>(br#"{"name": "a""#).unwrap_err();
         assert!(cut.detail.contains("line 1"), "{}", cut.detail);
         assert_eq!(parse::<Thing>(b"{}").unwrap_err().errors.first().map(|e| e.field.as_str()), Some("name"));

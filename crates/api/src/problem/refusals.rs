@@ -140,6 +140,10 @@ impl From<ChannelError> for Problem {
     fn from(error: ChannelError) -> Self {
         match error {
             ChannelError::NotFound => Self::not_found("channel"),
+            ChannelError::Changed => Self::new(
+                Code::Conflict,
+                "Somebody else changed the assistant's settings meanwhile; load them and repeat the call.",
+            ),
             ChannelError::LastWebChannel => Self::new(Code::Conflict, "This is the last web channel of the workspace; create another one first."),
             ChannelError::Security(error) => error.into(),
             ChannelError::Repository(error) => error.into(),

@@ -38,7 +38,7 @@ pub async fn by_token(state: &AppState, token: &str, origin: Option<&str>, chann
         Bearer::Seller => Err(Close::Forbidden),
         Bearer::Customer(claims) => {
             let channel = state.channels.resolve(channel, origin).await.map_err(|error| match error {
-                ChannelError::NotFound | ChannelError::LastWebChannel => Close::Forbidden,
+                ChannelError::NotFound | ChannelError::LastWebChannel | ChannelError::Changed => Close::Forbidden,
                 ChannelError::Repository(error) => unavailable(&error),
                 ChannelError::Security(error) => unavailable(&error),
             })?;

@@ -1,7 +1,7 @@
 use super::search::terms_of;
 use crate::clock::Timestamp;
 use crate::id::{ArticleId, WorkspaceId};
-use crate::text::{InvalidText, Line};
+use crate::text::{ArticleBody, InvalidText, Line};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -61,45 +61,6 @@ impl fmt::Display for Slug {
     }
 }
 
-/// What an article says: Markdown, 1–100,000 characters.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArticleBody(String);
-
-impl ArticleBody {
-    /// The most characters it may have.
-    pub const MAX: usize = 100_000;
-
-    /// Takes a text that keeps the rules.
-    ///
-    /// # Errors
-    /// What [`InvalidText`] says.
-    pub fn parse(raw: &str) -> Result<Self, InvalidText> {
-        if raw.contains('\0') {
-            return Err(InvalidText::Nul);
-        }
-        if raw.trim().is_empty() {
-            return Err(InvalidText::Empty);
-        }
-        let actual = raw.chars().count();
-        if actual > Self::MAX {
-            return Err(InvalidText::TooLong { max: Self::MAX, actual });
-        }
-        Ok(Self(raw.to_owned()))
-    }
-
-    /// The Markdown.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Takes a text that was checked when it was stored.
-    #[must_use]
-    pub fn stored(text: String) -> Self {
-        Self(text)
-    }
-}
-
 /// Help text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Article {
@@ -128,7 +89,8 @@ pub struct Passage {
     pub place: i32,
     /// What it says: Markdown.
     pub text: String,
-    /// The words it is found by, those of the title included, in their order and with repeats; see [`terms_of`].
+    /// The words it is found by, in their order and with repeats; see [`terms_of`]. The first passage has those of the title, too: in every
+    /// one they would put short late ones in front.
     pub terms: Vec<String>,
 }
 
@@ -177,12 +139,12 @@ pub fn passages_of(article: &Article) -> Vec<Passage> {
     if !open.is_empty() {
         texts.push(open);
     }
-    let terms = |text: &str| title.iter().cloned().chain(terms_of(text)).collect();
+    let terms = |place: i32, text: &str| title.iter().filter(|_| place == 0).cloned().chain(terms_of(text)).collect();
     (0..)
         .zip(texts)
         .map(|(place, text)| Passage {
             place,
-            terms: terms(&text),
+            terms: terms(place, &text),
             text,
         })
         .collect()

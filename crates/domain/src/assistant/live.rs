@@ -82,6 +82,7 @@ pub(super) struct AnswerHead {
     pub(super) question_id: MessageId,
     pub(super) question_seq: i64,
     pub(super) covers: i64,
+    pub(super) first_draft: bool,
 }
 
 /// An answer that is being written, or was until a minute ago.
@@ -128,6 +129,12 @@ impl LiveAnswer {
     #[must_use]
     pub const fn covers(&self) -> i64 {
         self.head.covers
+    }
+
+    /// Whether nobody can have read another draft under this id. Numbers of parts mean nothing in another draft.
+    #[must_use]
+    pub const fn is_first_draft(&self) -> bool {
+        self.head.first_draft
     }
 
     /// The parts from number `from` on, and whether none will follow. An answer may be over without a last part: then the

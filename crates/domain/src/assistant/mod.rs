@@ -10,9 +10,10 @@ mod service;
 mod settings;
 mod writing;
 
+pub use crate::text::Prompt;
 pub use live::{AnswerPart, LiveAnswer, LiveAnswers, Source};
 pub use model_server::{
     FinishReason, LanguageModel, ModelAnswer, ModelEvent, ModelFailure, ModelHealth, ModelKey, ModelPatience, ModelQuestion, ModelServer, Turn, TurnRole,
 };
 pub use service::{Answered, AssistantDependencies, AssistantService, Followed, Tried, TriedBy};
-pub use settings::{AssistantSettings, OperatorModel, Prompt, WAITING_TEXT};
+pub use settings::{AssistantSettings, OperatorModel, WAITING_TEXT};

@@ -158,7 +158,7 @@ pub enum ModelFailure {
     #[error("the model server cannot be reached")]
     Unreachable,
     /// The address must not be called.
-    #[error("the model server's address is not allowed: it is private, or not http(s)")]
+    #[error("the model server's address is not allowed: it is private, and not among PARLOR_OUTGOING_ALLOW, or not http(s)")]
     Forbidden,
     /// It took too long.
     #[error("the model server took too long")]

@@ -24,9 +24,11 @@ pub(super) fn system(settings: &AssistantSettings, articles: &[Found]) -> String
 /// The conversation within a budget of characters, newest kept; notes are not in it. Turns of one side that follow each
 /// other are joined and the first is the visitor's, since many models' templates take nothing else.
 pub(super) fn turns(history: &[Message], budget: usize) -> Vec<Turn> {
+    let mut said: Vec<&Message> = history.iter().filter(|message| is_said(message)).collect();
+    said.sort_by_key(|message| (answers(message).unwrap_or(message.seq), answers(message).is_some(), message.seq));
     let mut left = budget;
     let mut turns: Vec<Turn> = Vec::new();
-    for message in history.iter().rev().filter(|message| is_said(message)) {
+    for message in said.into_iter().rev() {
         let length = message.text.chars().count();
         if length > left && !turns.is_empty() {
             break;
@@ -49,6 +51,14 @@ pub(super) fn turns(history: &[Message], budget: usize) -> Vec<Turn> {
     }
     turns.reverse();
     turns
+}
+
+/// The question that an answer of the assistant answers. What was asked while it was written comes after it: the model is
+/// asked that now.
+pub(super) fn answers(message: &Message) -> Option<i64> {
+    let by_assistant = message.sender.kind == SenderKind::Assistant && !message.sender.reported;
+    let facts = message.metadata.as_ref().filter(|_| by_assistant)?;
+    facts.get("question_seq")?.as_i64()
 }
 
 fn is_said(message: &Message) -> bool {

@@ -131,6 +131,10 @@ pub struct Tried {
     pub sources: Vec<Source>,
     /// Who gave it.
     pub by: TriedBy,
+    /// How well the best article fits, also if it is no answer: 0–100.
+    pub score: Option<u8>,
+    /// Whether a person would take it from here.
+    pub handover: bool,
     /// Why the model did not, if one is set.
     pub failure: Option<ModelFailure>,
 }
@@ -225,11 +229,9 @@ impl AssistantService {
             limit: Limit::MAX,
         };
         let after = read.messages().history(question.conversation_id, query).await?.messages;
-        let answers = |message: &Message| {
-            let to = message.metadata.as_ref().and_then(|facts| facts.get("question_seq")).and_then(Value::as_i64);
-            message.sender.kind == SenderKind::Assistant && !message.sender.reported && to.is_some_and(|seq| seq >= question.seq)
-        };
-        Ok(after.into_iter().find(answers))
+        Ok(after
+            .into_iter()
+            .find(|message| prompt::answers(message).is_some_and(|seq| seq >= question.seq)))
     }
 
     /// The visitor wants no more of the answer that is being written. Answers whether one was.
@@ -271,13 +273,14 @@ impl AssistantService {
         }
     }
 
-    /// Writes the answer that a job asks for. The job is gone when it is stored, or not wanted any more.
+    /// Writes the answer that a job asks for. The job is gone when it is stored, or not wanted any more. `first` says that
+    /// nobody can have tried it before.
     ///
     /// # Errors
     /// It could not be stored; the job shall be tried again.
-    pub async fn answer(&self, job: &Job) -> Result<Answered, CommandError> {
+    pub async fn answer(&self, job: &Job, first: bool) -> Result<Answered, CommandError> {
         let began = self.with.clock.now();
-        let answered = self.write(job, began).await?;
+        let answered = self.write(job, first, began).await?;
         metrics::counter!("parlor_assistant_answers_total", "result" => answered.as_str()).increment(1);
         metrics::histogram!("parlor_assistant_answer_seconds").record(self.with.clock.now().since(began));
         Ok(answered)
@@ -307,7 +310,7 @@ impl AssistantService {
         Ok(owing)
     }
 
-    async fn write(&self, job: &Job, began: Timestamp) -> Result<Answered, CommandError> {
+    async fn write(&self, job: &Job, first: bool, began: Timestamp) -> Result<Answered, CommandError> {
         let Some(conversation) = self.owing(job).await? else {
             return Ok(Answered::Human);
         };
@@ -329,6 +332,7 @@ impl AssistantService {
             question_id: asked.map_or(MessageId(job.id.0), |message| message.id),
             question_seq: asked.map_or(conversation.last_seq, |message| message.seq),
             covers: asked.map_or(conversation.inbound_count, |message| message.inbound_count),
+            first_draft: first,
         };
         let mut writing = Writing::start(&self.with.live, &*self.with.bus, head);
         if let Some(last) = self.not_owed(&conversation, head.id).await? {
@@ -403,8 +407,8 @@ impl AssistantService {
             return Ok(fallen_back("budget", Vec::new()));
         }
         let question: Vec<&str> = questions.iter().map(|question| question.text.as_str()).collect();
-        let told = self.search(conversation.workspace_id, settings, &question.join("\n")).await;
-        let found = fitting(settings, &told);
+        let known = self.search(conversation.workspace_id, &question.join("\n")).await;
+        let found = fitting(settings, &known);
         let server = match self.server_of(channel) {
             Ok(server) => server,
             Err(error) => {
@@ -441,7 +445,7 @@ impl AssistantService {
         }
         let asked = ModelQuestion {
             server,
-            system: prompt::system(settings, &told),
+            system: prompt::system(settings, &told_to_models(settings, &known)),
             turns: prompt::turns(history, settings.history_characters as usize),
         };
         let mut answer = match self.with.model.ask(asked).await {
@@ -620,15 +624,12 @@ impl AssistantService {
         Ok(self.with.writer.submit(command).await?.outcome)
     }
 
-    /// The articles that a model is told of, best first. If they cannot be searched, there are none.
-    async fn search(&self, workspace: WorkspaceId, settings: &AssistantSettings, question: &str) -> Vec<Found> {
-        match self.with.articles.search(workspace, question, ARTICLES).await {
-            Ok(found) => found.into_iter().filter(|found| found.score >= settings.score_limit / 2).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "help articles could not be searched");
-                Vec::new()
-            }
-        }
+    /// The articles that fit a question best. If they cannot be searched, there are none.
+    async fn search(&self, workspace: WorkspaceId, question: &str) -> Vec<Found> {
+        self.with.articles.search(workspace, question, ARTICLES).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "help articles could not be searched");
+            Vec::new()
+        })
     }
 
     /// Where the found articles can be read. Those of the workspace where strangers belong have the plain address.
@@ -672,8 +673,19 @@ impl AssistantService {
     /// What [`ChannelError`] says.
     pub async fn try_out(&self, channel: &Channel, question: &str) -> Result<Tried, ChannelError> {
         let settings = &channel.assistant;
-        let told = self.search(channel.workspace_id, settings, question).await;
-        let found = fitting(settings, &told);
+        let known = self.search(channel.workspace_id, question).await;
+        let found = fitting(settings, &known);
+        let nobody = |failure| Tried {
+            answer: settings.waiting_text().to_owned(),
+            sources: Vec::new(),
+            by: TriedBy::Nobody,
+            score: known.first().map(|best| best.score),
+            handover: true,
+            failure,
+        };
+        if asks_for_person(question) {
+            return Ok(nobody(None));
+        }
         let mut failure = None;
         if let Some(server) = self.server_of(channel)? {
             let turn = Turn {
@@ -682,22 +694,22 @@ impl AssistantService {
             };
             let asked = ModelQuestion {
                 server,
-                system: prompt::system(settings, &told),
+                system: prompt::system(settings, &told_to_models(settings, &known)),
                 turns: vec![turn],
             };
-            match self.with.model.ask(asked).await {
-                Ok(mut answer) => match whole(&mut *answer).await {
-                    Ok(text) if !text.trim().is_empty() => {
-                        return Ok(Tried {
-                            answer: text,
-                            sources: self.sources(channel, &found).await,
-                            by: TriedBy::Model,
-                            failure: None,
-                        });
-                    }
-                    Ok(_) => {}
-                    Err(why) => failure = Some(why),
-                },
+            match self.whole(asked).await {
+                Ok((text, handover)) if handover || !text.trim().is_empty() => {
+                    return Ok(Tried {
+                        answer: Some(text)
+                            .filter(|text| !text.trim().is_empty())
+                            .unwrap_or_else(|| settings.waiting_text().to_owned()),
+                        sources: self.sources(channel, &found).await,
+                        by: TriedBy::Model,
+                        handover,
+                        ..nobody(None)
+                    });
+                }
+                Ok(_) => {}
                 Err(why) => failure = Some(why),
             }
         }
@@ -706,21 +718,39 @@ impl AssistantService {
                 answer: best.text.clone(),
                 sources: self.sources(channel, std::slice::from_ref(best)).await,
                 by: TriedBy::Articles,
-                failure,
+                handover: failure.is_some(),
+                ..nobody(failure)
             },
-            None => Tried {
-                answer: settings.waiting_text().to_owned(),
-                sources: Vec::new(),
-                by: TriedBy::Nobody,
-                failure,
-            },
+            None => nobody(failure),
         })
+    }
+
+    /// An answer in one piece, and whether the model asks for a person.
+    async fn whole(&self, asked: ModelQuestion) -> Result<(String, bool), ModelFailure> {
+        let mut answer = self.with.model.ask(asked).await?;
+        let (mut text, mut handover) = (String::new(), false);
+        while let Some(event) = answer.next().await {
+            match event? {
+                ModelEvent::Text(more) => text.push_str(&more),
+                ModelEvent::Handover { .. } => handover = true,
+                ModelEvent::Usage { .. } | ModelEvent::Finished(_) => {}
+            }
+        }
+        Ok((text, handover))
     }
 }
 
-/// The articles that are good enough to be an answer themselves. A model may be told of more: it judges by itself.
+/// What a model is told of: it judges by itself what fits.
+fn told_to_models(settings: &AssistantSettings, known: &[Found]) -> Vec<Found> {
+    known.iter().filter(|found| found.score >= settings.score_limit / 2).cloned().collect()
+}
+
+/// The articles that are good enough to be an answer themselves, and not much worse than the best: visitors are shown them.
+/// A model may be told of more, since it judges by itself.
 fn fitting(settings: &AssistantSettings, told: &[Found]) -> Vec<Found> {
-    told.iter().filter(|found| found.score >= settings.score_limit).cloned().collect()
+    let best = told.iter().map(|found| found.score).max().unwrap_or(0);
+    let fits = |found: &&Found| found.score >= settings.score_limit && u16::from(found.score) * 4 >= u16::from(best) * 3;
+    told.iter().filter(fits).cloned().collect()
 }
 
 /// What the visitor asked and nobody has answered: all of it is answered together.
@@ -728,7 +758,7 @@ fn unanswered(history: &[Message]) -> Vec<&Message> {
     let answered_to = |message: &Message| match message.sender.kind {
         SenderKind::Visitor | SenderKind::System => None,
         SenderKind::Agent => Some(message.seq),
-        SenderKind::Assistant => message.metadata.as_ref()?.get("question_seq")?.as_i64(),
+        SenderKind::Assistant => prompt::answers(message),
     };
     let after = history.iter().filter_map(answered_to).max().unwrap_or(0);
     let asked = |message: &&Message| message.sender.kind == SenderKind::Visitor && message.deleted_at.is_none();
@@ -738,16 +768,6 @@ fn unanswered(history: &[Message]) -> Vec<&Message> {
     } else {
         open
     }
-}
-
-async fn whole(answer: &mut dyn ModelAnswer) -> Result<String, ModelFailure> {
-    let mut text = String::new();
-    while let Some(event) = answer.next().await {
-        if let ModelEvent::Text(more) = event? {
-            text.push_str(&more);
-        }
-    }
-    Ok(text)
 }
 
 fn taken_over(writing: &Writing<'_>) -> Answered {

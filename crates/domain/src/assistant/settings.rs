@@ -1,43 +1,9 @@
 //! What is set for the assistant of a channel.
 
 use super::model_server::{ModelPatience, ModelServer};
-use crate::text::{InvalidText, Line, Metadata, Name};
+use crate::text::{Line, Metadata, Name, Prompt};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-
-/// A longer text that an admin writes, such as a system prompt: 1–8,000 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Prompt(String);
-
-impl Prompt {
-    /// The most characters it may have.
-    pub const MAX: usize = 8_000;
-
-    /// Takes a text that keeps the rules.
-    ///
-    /// # Errors
-    /// What [`InvalidText`] says.
-    pub fn parse(raw: &str) -> Result<Self, InvalidText> {
-        if raw.contains('\0') {
-            return Err(InvalidText::Nul);
-        }
-        if raw.trim().is_empty() {
-            return Err(InvalidText::Empty);
-        }
-        let actual = raw.chars().count();
-        if actual > Self::MAX {
-            return Err(InvalidText::TooLong { max: Self::MAX, actual });
-        }
-        Ok(Self(raw.to_owned()))
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
 
 /// What is said when nobody can answer right now, unless the channel says it otherwise.
 pub const WAITING_TEXT: &str = "Thank you for your message. A person will reply as soon as possible.";

@@ -15,6 +15,9 @@ pub enum ChannelError {
     /// There is none with this id here.
     #[error("no such channel")]
     NotFound,
+    /// Somebody else changed the assistant's settings meanwhile.
+    #[error("the assistant's settings changed meanwhile")]
+    Changed,
     /// A workspace keeps at least one web channel.
     #[error("this is the last web channel of the workspace")]
     LastWebChannel,
@@ -54,6 +57,8 @@ pub struct EditChannel {
     pub identity: Option<IdentityRule>,
     /// Its assistant.
     pub assistant: Option<AssistantSettings>,
+    /// The assistant's settings that these were made from: with others in force now, nothing is changed.
+    pub assistant_was: Option<AssistantSettings>,
     /// The assistant's key; `Some(None)` takes it away. Without a new one it goes away with a change of the model server's address.
     pub assistant_key: Option<Option<ModelKey>>,
 }
@@ -212,6 +217,9 @@ impl ChannelService {
         channel.name = edit.name.unwrap_or(channel.name);
         channel.origins = edit.origins.unwrap_or(channel.origins);
         channel.identity = edit.identity.unwrap_or(channel.identity);
+        if edit.assistant_was.is_some_and(|was| was != channel.assistant) {
+            return Err(ChannelError::Changed);
+        }
         if let Some(assistant) = edit.assistant {
             // A key belongs to its server: no other one may get it.
             if assistant.base_url != channel.assistant.base_url {

@@ -18,6 +18,6 @@ pub use model::{AgentMark, Audience, Conversation, ConversationKind, Flag, Handl
 pub use reader::{Catchup, ConversationReader, History, MAX_CATCHUP, Viewer};
 pub use repository::{AgentMarkRepository, AssigneeFilter, ConversationFilter, ConversationRepository};
 pub(crate) use service::new_conversation;
-pub use service::{AssignError, BeginConversation, BeginError, Begun, ChatRef, ChatsOfVisitor, ConversationService, Sent, Starter, StoredChat, Told};
+pub use service::{AssignError, BeginConversation, BeginError, Begun, ChatRef, ChatsOfVisitor, ConversationService, Sent, Starter, StoredChat, Told, ToldAll};
 pub use store::{CommitItem, CommitOutcome, ConversationStore, MessageKey};
 pub use writer::{ConversationWriter, Done, WriterSettings};

@@ -16,6 +16,8 @@ pub trait SessionRepository: Send + Sync {
     async fn find_latest(&self, workspace: WorkspaceId, conversation: ConversationId) -> Result<Option<Session>, RepositoryError>;
     /// Adds one.
     async fn insert(&self, session: &Session) -> Result<(), RepositoryError>;
+    /// Somebody used one just now.
+    async fn touch(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError>;
     /// Ends one, if it has not ended.
     async fn end(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError>;
     /// Gives all sessions of a visitor to another one.

@@ -11,6 +11,7 @@ use crate::text::Metadata;
 use crate::visitor::Visitor;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Why there is no session.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -49,6 +50,9 @@ pub struct NewSession {
     /// What the page attached.
     pub metadata: Option<Metadata>,
 }
+
+/// How often the use of a session is noted.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
 
 #[derive(Serialize, Deserialize)]
 struct Remembered {
@@ -207,6 +211,21 @@ impl SessionService {
             let room = rooms.iter().find(|(id, _)| *id == session.conversation_id).map(|(_, room)| *room);
             (session, room)
         }))
+    }
+
+    /// The visitor uses a session. Noted once a minute, so that it costs nothing.
+    ///
+    /// # Errors
+    /// What [`SessionError`] says.
+    pub async fn touch(&self, session: &Session) -> Result<(), SessionError> {
+        let now = self.clock.now();
+        if now.since(session.last_active_at) < NOTED_EVERY {
+            return Ok(());
+        }
+        let work = self.store.begin().await?;
+        work.sessions().touch(session.id, now).await?;
+        work.visitors().touch(session.visitor_id, now).await?;
+        Ok(work.commit().await?)
     }
 
     /// Ends a session. Its conversation goes on.

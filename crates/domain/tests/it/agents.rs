@@ -1,7 +1,7 @@
 use crate::support::{World, as_agent, caller, send};
 use parlor_domain::agent::{AgentError, EditAgent, NewAgent, Role};
 use parlor_domain::assistant::AssistantSettings;
-use parlor_domain::channel::{ChannelError, ChannelKind, IdentityRule, NewChannel, Origin};
+use parlor_domain::channel::{ChannelError, ChannelKind, EditChannel, IdentityRule, NewChannel, Origin};
 use parlor_domain::conversation::{Action, AssignError, Handler};
 use parlor_domain::store::Store;
 use parlor_domain::text::{Email, Name};
@@ -247,4 +247,26 @@ async fn the_last_web_channel_stays() {
     node.channels.delete(workspace, api.id).await.unwrap();
     node.channels.create(workspace, new_channel(ChannelKind::Web, &[])).await.unwrap();
     node.channels.delete(workspace, world.fixture.channel.id).await.unwrap();
+}
+
+#[tokio::test]
+async fn settings_made_from_old_ones_are_refused() {
+    let world = World::new().await;
+    let node = world.node();
+    let channel = world.fixture.channel.clone();
+    let with = |name: &str, was: &AssistantSettings| EditChannel {
+        assistant: Some(AssistantSettings {
+            name: Some(Name::parse(name).unwrap()),
+            ..was.clone()
+        }),
+        assistant_was: Some(was.clone()),
+        ..EditChannel::default()
+    };
+    let was = channel.assistant.clone();
+    node.channels.edit(channel.workspace_id, channel.id, with("Robin", &was)).await.unwrap();
+    let late = node.channels.edit(channel.workspace_id, channel.id, with("Kim", &was)).await;
+    assert!(matches!(late, Err(ChannelError::Changed)));
+    let now = node.channels.get(channel.workspace_id, channel.id).await.unwrap();
+    assert_eq!(now.assistant.name.as_ref().map(Name::as_str), Some("Robin"));
+    node.channels.edit(channel.workspace_id, channel.id, with("Kim", &now.assistant)).await.unwrap();
 }

@@ -103,7 +103,7 @@ impl Desk {
     /// The visitor asks, and is answered.
     async fn answer(&mut self, words: &str) -> (Answered, Message) {
         let (_, job) = self.ask(words).await;
-        let answered = self.assistant.answer(&job).await.unwrap();
+        let answered = self.assistant.answer(&job, true).await.unwrap();
         (answered, self.last().await)
     }
 
@@ -367,7 +367,7 @@ async fn the_visitor_stops_an_answer() {
     desk.model.next(Script::Follows(says));
     let (_, job) = desk.ask("How do refunds work?").await;
     let (assistant, row) = (desk.assistant.clone(), desk.row().await);
-    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
     say.send(text("Refunds take")).unwrap();
     settle().await;
     assert!(desk.assistant.stop(&row).await.unwrap());
@@ -387,7 +387,7 @@ async fn stopping_before_the_first_word_stores_nothing_and_the_next_question_is_
     desk.model.next(Script::Follows(says));
     let (question, job) = desk.ask("How do refunds work?").await;
     let (assistant, row) = (desk.assistant.clone(), desk.row().await);
-    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
     settle().await;
     desk.assistant.stop(&row).await.unwrap();
     assert_eq!(answering.await.unwrap().unwrap(), Answered::Aborted);
@@ -404,7 +404,7 @@ async fn a_person_who_takes_over_ends_the_answer() {
     desk.model.next(Script::Follows(says));
     let (question, job) = desk.ask("How do refunds work?").await;
     let assistant = desk.assistant.clone();
-    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
     say.send(text("Refunds take")).unwrap();
     settle().await;
     desk.node.run(desk.conversation, desk.world.agent(), Action::TakeOver).await.unwrap();
@@ -433,7 +433,7 @@ async fn in_a_hundred_races_a_person_always_wins() {
             desk.node.faults.close_gate();
         }
         let assistant = desk.assistant.clone();
-        let answering = tokio::spawn(async move { assistant.answer(&job).await });
+        let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
         for _ in 0..round % 7 {
             tokio::task::yield_now().await;
         }
@@ -477,7 +477,7 @@ async fn an_answer_that_is_whole_is_refused_if_the_handler_changed_before_its_co
     // Another node takes over: this one hears of nothing.
     let elsewhere = desk.world.node();
     let assistant = desk.assistant.clone();
-    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
     say.send(text("Three days.")).unwrap();
     settle().await;
     elsewhere.run(desk.conversation, desk.world.agent(), Action::TakeOver).await.unwrap();
@@ -495,7 +495,7 @@ async fn a_second_question_is_answered_after_the_first_and_each_finds_its_own_an
     desk.model.next(whole("Two weeks."));
     let (first, job) = desk.ask("How do refunds work?").await;
     let assistant = desk.assistant.clone();
-    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
     settle().await;
     let second = desk.node.say(desk.conversation, desk.world.visitor(), "And exchanges?").await.unwrap();
     let third = desk.node.say(desk.conversation, desk.world.visitor(), "By post?").await.unwrap();
@@ -504,8 +504,16 @@ async fn a_second_question_is_answered_after_the_first_and_each_finds_its_own_an
     say.send(end(FinishReason::Complete)).unwrap();
     assert_eq!(answering.await.unwrap().unwrap(), Answered::Ok);
     let next = desk.jobs.recv().await.unwrap();
-    assert_eq!(desk.assistant.answer(&next).await.unwrap(), Answered::Ok);
-    assert_eq!(desk.model.asked().len(), 2, "both were answered together");
+    assert_eq!(desk.assistant.answer(&next, true).await.unwrap(), Answered::Ok);
+    let asked = desk.model.asked();
+    assert_eq!(asked.len(), 2, "both were answered together");
+    let turns: Vec<_> = asked[1].turns.iter().map(|turn| (turn.role, turn.text.as_str())).collect();
+    let expected = [
+        (TurnRole::User, "How do refunds work?"),
+        (TurnRole::Assistant, "Three days."),
+        (TurnRole::User, "And exchanges?\n\nBy post?"),
+    ];
+    assert_eq!(turns, expected, "what is asked now comes last");
     desk.no_job_is_left().await;
     let answers: Vec<_> = [&first, &second, &third].map(|question| (*question).clone()).into();
     let mut texts = Vec::new();
@@ -542,7 +550,7 @@ async fn a_server_that_stops_leaves_the_job_and_the_next_makes_the_answer_under_
     desk.model.next(Script::Follows(says));
     let (_, job) = desk.ask("How do refunds work?").await;
     let (assistant, same) = (desk.assistant.clone(), job.clone());
-    let answering = tokio::spawn(async move { assistant.answer(&same).await });
+    let answering = tokio::spawn(async move { assistant.answer(&same, true).await });
     say.send(text("Refunds")).unwrap();
     settle().await;
     answering.abort();
@@ -550,10 +558,12 @@ async fn a_server_that_stops_leaves_the_job_and_the_next_makes_the_answer_under_
     let live = desk.assistant.live().find(desk.conversation).unwrap();
     let (parts, over) = live.parts(0);
     assert!(over && !parts.last().unwrap().is_last(), "it ended without an end");
+    assert!(live.is_first_draft());
     desk.model.next(whole("Three days."));
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Ok);
+    assert_eq!(desk.assistant.answer(&job, false).await.unwrap(), Answered::Ok);
+    assert!(!desk.assistant.live().find(desk.conversation).unwrap().is_first_draft());
     assert_eq!(desk.last().await.id.0, job.id.0);
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Human, "once more does nothing");
+    assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Human, "once more does nothing");
     assert_eq!(desk.world.messages(desk.conversation).await.len(), 2);
 }
 
@@ -563,15 +573,15 @@ async fn a_database_that_is_away_at_the_commit_lets_the_job_be_tried_again() {
     let (_, job) = desk.ask("How do refunds work?").await;
     desk.model.next(whole("Three days."));
     desk.node.faults.unavailable.store(1, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(desk.assistant.answer(&job).await, Err(CommandError::Unavailable));
+    assert_eq!(desk.assistant.answer(&job, true).await, Err(CommandError::Unavailable));
     desk.model.next(whole("Three days."));
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Ok);
+    assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Ok);
     // The answer was stored, but nobody heard of it.
     let (_, job) = desk.ask("Really?").await;
     desk.model.next(whole("Yes."));
     desk.node.faults.answers_lost.store(1, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(desk.assistant.answer(&job).await, Err(CommandError::Unavailable));
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Human);
+    assert_eq!(desk.assistant.answer(&job, true).await, Err(CommandError::Unavailable));
+    assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Human);
     assert_eq!(desk.world.messages(desk.conversation).await.len(), 4);
 }
 
@@ -581,7 +591,7 @@ async fn an_answer_that_can_never_be_stored_ends_at_a_person() {
     let (_, job) = desk.ask("How do refunds work?").await;
     desk.node.faults.poison("Poison.");
     desk.model.next(whole("Poison."));
-    assert_eq!(desk.assistant.answer(&job).await, Err(CommandError::Failed));
+    assert_eq!(desk.assistant.answer(&job, true).await, Err(CommandError::Failed));
     desk.assistant.give_up(&job).await.unwrap();
     assert_eq!(desk.row().await.handler, Handler::Queue);
     desk.no_job_is_left().await;
@@ -594,6 +604,13 @@ async fn a_try_is_stored_nowhere() {
     desk.model.next(whole("Three days."));
     let tried = desk.assistant.try_out(&channel, "How do refunds work?").await.unwrap();
     assert_eq!((tried.answer.as_str(), tried.by, tried.failure), ("Three days.", TriedBy::Model, None));
+    assert!(!tried.handover);
+    let handover = Ok(ModelEvent::Handover { reason: None });
+    desk.model.next(Script::Says(vec![handover, end(FinishReason::Complete)]));
+    let tried = desk.assistant.try_out(&channel, "This is the third time!").await.unwrap();
+    assert_eq!((tried.by, tried.handover), (TriedBy::Model, true));
+    let tried = desk.assistant.try_out(&channel, "I want to talk to a human").await.unwrap();
+    assert_eq!((tried.by, tried.handover, desk.model.asked().len()), (TriedBy::Nobody, true, 2));
     desk.model.next(Script::Refuses(ModelFailure::NotAllowed(401)));
     let tried = desk.assistant.try_out(&channel, "How do refunds work?").await.unwrap();
     assert_eq!((tried.by, tried.failure), (TriedBy::Nobody, Some(ModelFailure::NotAllowed(401))));
@@ -630,7 +647,7 @@ async fn of_several_questions_each_may_ask_for_a_person() {
     desk.model.next(Script::Follows(says));
     let (_, job) = desk.ask("How do refunds work?").await;
     let assistant = desk.assistant.clone();
-    let answering = tokio::spawn(async move { assistant.answer(&job).await });
+    let answering = tokio::spawn(async move { assistant.answer(&job, true).await });
     settle().await;
     desk.node
         .say(desk.conversation, desk.world.visitor(), "I want to talk to a human")
@@ -641,7 +658,7 @@ async fn of_several_questions_each_may_ask_for_a_person() {
     say.send(end(FinishReason::Complete)).unwrap();
     assert_eq!(answering.await.unwrap().unwrap(), Answered::Ok);
     let next = desk.jobs.recv().await.unwrap();
-    assert_eq!(desk.assistant.answer(&next).await.unwrap(), Answered::Ok);
+    assert_eq!(desk.assistant.answer(&next, true).await.unwrap(), Answered::Ok);
     assert_eq!((desk.model.asked().len(), desk.row().await.handler), (1, Handler::Queue));
 }
 
@@ -651,7 +668,7 @@ async fn an_answer_that_nobody_writes_yet_can_be_stopped() {
     let (question, job) = desk.ask("How do refunds work?").await;
     assert!(desk.assistant.stop(&desk.row().await).await.unwrap());
     assert_eq!(desk.row().await.answer_id, None);
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Human);
+    assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Human);
     assert!(desk.model.asked().is_empty());
     assert_eq!(desk.last().await.id, question.id);
     desk.model.next(whole("Hello."));
@@ -666,12 +683,12 @@ async fn an_answer_that_another_node_stored_is_not_taken_back() {
     desk.model.next(whole("Three days."));
     let (question, job) = desk.ask("How do refunds work?").await;
     let (slow, same) = (desk.assistant.clone(), job.clone());
-    let answering = tokio::spawn(async move { slow.answer(&same).await });
+    let answering = tokio::spawn(async move { slow.answer(&same, true).await });
     say.send(text("Three")).unwrap();
     settle().await;
     let live = desk.assistant.live().find(desk.conversation).unwrap();
     // Its claim has run out, and somebody else takes the job.
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Ok);
+    assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Ok);
     say.send(end(FinishReason::Complete)).unwrap();
     assert_eq!(answering.await.unwrap().unwrap(), Answered::Closing);
     let (parts, over) = live.parts(0);
@@ -688,7 +705,7 @@ async fn an_assistant_that_was_switched_off_gives_way_without_a_word() {
     let mut desk = Desk::new().await;
     desk.edit(|assistant| assistant.enabled = false).await;
     let (question, job) = desk.ask("How do refunds work?").await;
-    assert_eq!(desk.assistant.answer(&job).await.unwrap(), Answered::Ok);
+    assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Ok);
     assert_eq!((desk.last().await.id, desk.row().await.handler), (question.id, Handler::Queue));
     assert!(desk.model.asked().is_empty());
 }

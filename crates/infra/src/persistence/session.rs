@@ -40,6 +40,15 @@ impl<C: Connection> SessionRepository for SeaOrmRepositories<C> {
         insert_new::<ActiveModel, _, _>(&self.db, Model::from(session)).await
     }
 
+    async fn touch(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError> {
+        let used = ActiveModel {
+            last_active_at: Set(at.into()),
+            ..Default::default()
+        };
+        let one = Entity::update_many().set(used).filter(Column::Id.eq(id.0));
+        one.exec(&self.db).await.map(drop).map_err(failure)
+    }
+
     async fn end(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError> {
         let ended = ActiveModel {
             ended_at: Set(Some(at.into())),

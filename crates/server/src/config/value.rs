@@ -3,6 +3,7 @@
 use super::{AllowedOrigins, ConfigError, Database, SecretText, variables};
 use parlor_api::limits_config::{MinuteRate, Rate};
 use parlor_domain::channel::Origin;
+use parlor_infra::outgoing::GuardedClient;
 use parlor_infra::security::ServerSecret;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -156,7 +157,7 @@ pub(super) fn log_filter(text: String) -> Result<String, ConfigError> {
 /// The address of a model server.
 pub(super) fn model_server(text: &str) -> Result<String, ConfigError> {
     const VARIABLE: &str = "PARLOR_ASSISTANT_BASE_URL";
-    const SHAPE: &str = "must be an address such as http://127.0.0.1:11434/v1";
+    const SHAPE: &str = "must be an address such as http://127.0.0.1:11434/v1, without user, query or fragment";
     let uri: actix_web::http::Uri = parsed(VARIABLE, text, SHAPE)?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let with_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
@@ -168,10 +169,9 @@ pub(super) fn model_server(text: &str) -> Result<String, ConfigError> {
 
 /// A host with or without a port.
 pub(super) fn host(text: &str) -> Result<String, &'static str> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    if text.chars().all(fits) {
-        Ok(text.to_ascii_lowercase())
-    } else {
-        Err("must be a host such as models.example.com or 10.0.0.5:8000")
+    let host = text.to_ascii_lowercase();
+    match GuardedClient::new(std::slice::from_ref(&host)) {
+        Ok(_) => Ok(host),
+        Err(_) => Err("must be a host such as models.example.com or 10.0.0.5:8000"),
     }
 }

@@ -3,7 +3,7 @@
 use crate::process::{Installation, PATIENCE, Process};
 use crate::senders::text_of;
 use futures_util::StreamExt;
-use parlor_testkit::model_server::{FakeModelServer, Reply};
+use parlor_testkit::model_server::{FakeModelServer, Gate, Reply};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -54,7 +54,8 @@ async fn made_anew(installation: Installation, end: impl FnOnce(Process) + Send 
     while !read.contains("Refunds take") {
         read.push_str(&String::from_utf8_lossy(&chunks.next().await.unwrap().unwrap()));
     }
-    model.always(Reply::says("Three to five days."));
+    let gate = Gate::new();
+    model.always(Reply::stream().text("Three to ").gate(&gate).text("five days.").finish("stop").done());
     let ended = tokio::task::spawn_blocking(move || end(server));
     while let Some(Ok(more)) = chunks.next().await {
         read.push_str(&String::from_utf8_lossy(&more));
@@ -65,6 +66,17 @@ async fn made_anew(installation: Installation, end: impl FnOnce(Process) + Send 
 
     let _server = installation.start().await;
     let since = Instant::now();
+    // Who comes back has parts of another draft: the numbers of this one mean nothing to it.
+    let come_back = format!("{url}/api/chats/messages/chat/{session}/stream/?visitor_id={visitor}");
+    let last = format!("{}:2", text_of(&start["messageId"]));
+    let mut back = http.get(&come_back).header("last-event-id", &last).send().await.unwrap();
+    let mut again = String::new();
+    while !again.contains("Three to ") {
+        again.push_str(&String::from_utf8_lossy(&back.chunk().await.unwrap().unwrap()));
+        assert!(since.elapsed() < PATIENCE, "the answer is not made anew: {again}");
+    }
+    assert!(again.contains(r#""type":"start""#), "{again}");
+    gate.open();
     let history = format!("{url}/api/chats/messages/?session_id={session}&visitor_id={visitor}");
     let messages = loop {
         let page: Value = http.get(&history).send().await.unwrap().json().await.unwrap();

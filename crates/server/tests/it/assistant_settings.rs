@@ -128,7 +128,7 @@ on_both! {
         let (admin, _) = app.agent("ada@example.com", Role::Admin).await;
         let (path, _) = channel(&app, &admin, json!({"waiting_text": "We are back at nine."})).await;
         let nobody = ask(&app, &admin, &path, "How long do refunds take?").await;
-        assert_eq!(nobody, json!({"answer": "We are back at nine.", "sources": [], "answered_by": "nobody", "failure": null}));
+        assert_eq!(nobody, json!({"answer": "We are back at nine.", "sources": [], "answered_by": "nobody", "score": null, "handover": true, "failure": null}));
         let (model, articles) = check(&app, &admin, &path).await;
         assert_eq!((&model["ok"], &articles["ok"]), (&json!(true), &json!(false)));
 
@@ -193,7 +193,7 @@ async fn a_model_is_tried_and_its_health_shown() {
     let answered = ask(&app, &admin, &path, "Are you there?").await;
     assert_eq!(
         answered,
-        json!({"answer": "Hello from the model.", "sources": [], "answered_by": "model", "failure": null})
+        json!({"answer": "Hello from the model.", "sources": [], "answered_by": "model", "score": null, "handover": false, "failure": null})
     );
 
     model.always(Reply::error(401));

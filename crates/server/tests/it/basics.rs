@@ -94,7 +94,7 @@ async fn allowed_origins_are_echoed_and_others_are_not() {
     let preflight = |origin: &'static str| {
         let call = app.call(Method::OPTIONS, "/api/chats/visitors/").header("origin", origin);
         call.header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "content-type, idempotency-key")
+            .header("access-control-request-headers", "content-type, idempotency-key, last-event-id, user-agent")
             .send()
     };
     let local = preflight("http://localhost:3000").await;

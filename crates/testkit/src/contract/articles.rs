@@ -167,7 +167,7 @@ pub async fn a_passage_is_found_by_its_words(harness: &Harness) {
     // In the order that was asked for, doubles and strangers included; a word that is said often is one passage.
     assert_eq!(
         counted(harness, workspace.id, "days helicopter refund days money").await,
-        (3, vec![2, 0, 2, 2, 1])
+        (3, vec![2, 0, 1, 2, 1])
     );
     assert_eq!(counted(harness, workspace.id, "").await, (3, vec![]));
 }
@@ -269,10 +269,7 @@ pub async fn replaced_passages_are_gone(harness: &Harness) {
     let long = (0..250).map(paragraph).collect::<Vec<_>>().join("\n\n");
     let mut article = an_article(&workspace, "Old title", &long);
     insert(harness, &[&article]).await;
-    assert_eq!(
-        counted(harness, workspace.id, "number0 number249 filling old").await,
-        (250, vec![1, 1, 250, 250])
-    );
+    assert_eq!(counted(harness, workspace.id, "number0 number249 filling old").await, (250, vec![1, 1, 250, 1]));
 
     // What is dropped was never there.
     let work = harness.begin().await;

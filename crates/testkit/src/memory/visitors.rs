@@ -137,6 +137,16 @@ impl SessionRepository for View {
         self.change(|state| insert_new(&mut state.sessions, session.id, session.clone())).await
     }
 
+    async fn touch(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError> {
+        self.change(|state| {
+            if let Some(session) = state.sessions.get_mut(&id) {
+                session.last_active_at = at;
+            }
+        })
+        .await;
+        Ok(())
+    }
+
     async fn end(&self, id: SessionId, at: Timestamp) -> Result<(), RepositoryError> {
         self.change(|state| {
             if let Some(session) = state.sessions.get_mut(&id) {

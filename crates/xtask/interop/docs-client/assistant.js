@@ -15,7 +15,7 @@ const agent = new ParlorAgent({ url, WebSocket });
 
 await serveModel(Number(setting("MODEL_PORT")));
 await agent.login(setting("PARLOR_USERNAME"), setting("PARLOR_PASSWORD"));
-await agent.call("/api/admin/articles/", { method: "POST", body: { title: "Refunds", body: "Refunds take three to five days." } });
+await agent.call("/api/admin/articles/", { method: "POST", body: { title: "Refunds", body: "Refunds work by themselves and take three to five days." } });
 
 await step("an answer comes in pieces, with the article it rests on, and is what is stored", async () => {
   const place = await newSession();

@@ -1,4 +1,4 @@
-//! What the documents print works as printed: the README's first conversation, and the samples of the frontend guide.
+//! What the documents print works as printed: the README's first conversation, the frontend guide's code blocks, and its samples.
 
 use super::{
     SOURCES,
@@ -38,10 +38,22 @@ pub fn try_the_samples(node: &Node, parlor: &Parlor, folder: &Path) -> Result<()
         .env("PARLOR_PASSWORD", PASSWORD))
 }
 
-/// The samples that ask the assistant, against an own server, whose model is the stand-in that the AI SDK's conversation has, too.
+/// The samples that ask the assistant.
 pub fn ask_with_the_samples(node: &Node, binary: &Path, folder: &Path) -> Result<()> {
+    with_the_assistant(&Workshop::furnish(node, folder, "docs-client")?, binary, "ask")
+}
+
+/// Every code block of the frontend guide, in plain Node or in a page, as its kind is. A block that nobody runs is an error.
+pub fn run_the_guide(node: &Node, binary: &Path, folder: &Path) -> Result<()> {
     let workshop = Workshop::furnish(node, folder, "docs-client")?;
-    bring_samples(&workshop)?;
+    let guide = "frontend-guide.md";
+    fs::copy(Path::new("docs").join(guide), workshop.folder.join(guide))?;
+    with_the_assistant(&workshop, binary, "guide")
+}
+
+/// A script beside the samples, against an own server, whose model is the stand-in that the AI SDK's conversation has, too.
+fn with_the_assistant(workshop: &Workshop<'_>, binary: &Path, script: &str) -> Result<()> {
+    bring_samples(workshop)?;
     let stand_in = "model-server.js";
     fs::copy(Path::new(SOURCES).join("ai-sdk").join(stand_in), workshop.folder.join(stand_in))?;
     let port = free_port()?.to_string();
@@ -49,7 +61,7 @@ pub fn ask_with_the_samples(node: &Node, binary: &Path, folder: &Path) -> Result
     let settings = [("PARLOR_ASSISTANT_BASE_URL", model.as_str()), ("PARLOR_ASSISTANT_MODEL", "stand-in")];
     let parlor = Parlor::start_with(binary, &workshop.folder, &settings)?;
     run(workshop
-        .script("ask")?
+        .script(script)?
         .env("PARLOR_URL", parlor.url())
         .env("PARLOR_USERNAME", OWNER)
         .env("PARLOR_PASSWORD", PASSWORD)

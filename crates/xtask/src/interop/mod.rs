@@ -50,6 +50,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     report.step("samples of the guide that ask the assistant", || {
         documentation::ask_with_the_samples(&node, &binary, &folder)
     });
+    report.step("code blocks of the frontend guide", || documentation::run_the_guide(&node, &binary, &folder));
     report.step("TypeScript client", || typescript::converse(&node, &parlor, &folder));
     report.step("AsyncAPI document", || typescript::check_asyncapi(&node, &parlor, &folder));
     report.step("AI SDK", || ai_sdk::converse(&node, &binary, &folder));

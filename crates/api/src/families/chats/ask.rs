@@ -1,6 +1,6 @@
 //! A question to the assistant: read in either of its two shapes, and committed before anything is answered.
 
-use crate::extract::{Fields, VisitorAuth};
+use crate::extract::{Fields, VisitorAuth, idempotency_text};
 use crate::families::shared::ProvenVisitor;
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -10,6 +10,7 @@ use parlor_domain::id::SessionId;
 use parlor_domain::session::{SessionError, SessionStatus};
 use parlor_domain::text::{ClientId, MessageText};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 use utoipa::ToSchema;
@@ -32,7 +33,7 @@ pub struct PlainQuestion {
 }
 
 /// A message as the AI SDK has it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UiMessage {
     /// The client's own id of the message.
     #[schema(example = "m1", nullable = false)]
@@ -41,12 +42,11 @@ pub struct UiMessage {
     #[schema(example = "user")]
     pub role: String,
     /// What it is made of.
-    #[serde(default)]
     pub parts: Vec<UiPart>,
 }
 
 /// A part of a message as the AI SDK has it.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct UiPart {
     /// Only parts of the type `text` are read.
     #[serde(rename = "type")]
@@ -81,15 +81,15 @@ pub enum AskBody {
     Transport(TransportQuestion),
 }
 
-/// Either body, as it is read: an error names the field in both.
+/// Either body, as it is read: an error names the field in both. What only the other shape has is not looked at.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AskRequest {
     message: Option<String>,
     session_id: Option<String>,
     visitor_id: Option<String>,
     client_id: Option<String>,
-    id: Option<String>,
-    messages: Option<Vec<UiMessage>>,
+    id: Option<Value>,
+    messages: Option<Value>,
 }
 
 /// What was read of it.
@@ -104,26 +104,26 @@ impl AskRequest {
         let mut fields = Fields::new();
         let (text, mut client_id, session) = match (self.message, self.messages) {
             (None, Some(messages)) => {
-                let last = messages.into_iter().rev().find(|message| message.role == "user");
-                let client_id = last.as_ref().and_then(|message| message.id.as_deref()).and_then(shortened);
+                let last = last_of_user(&messages);
+                let client_id = last.and_then(|message| message.get("id")?.as_str()).and_then(shortened);
                 let text = match last {
-                    Some(message) => fields.parsed("messages", MessageText::parse(&text_of(message.parts))),
+                    Some(message) => fields.parsed("messages", MessageText::parse(&text_of(message))),
                     None => {
-                        fields.wrong("messages", "has no message of the role user");
+                        fields.wrong("messages", "must be a list with a message of the role user");
                         None
                     }
                 };
-                (text, client_id, fields.required("id", self.session_id.or(self.id).as_deref(), session_id))
+                let id = self.session_id.or_else(|| Some(self.id?.as_str()?.to_owned()));
+                (text, client_id, fields.required("id", id.as_deref(), session_id))
             }
             (message, _) => {
                 let text = fields.required("message", message.as_deref(), MessageText::parse);
                 (text, None, fields.required("session_id", self.session_id.as_deref(), session_id))
             }
         };
-        let header = http.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
         if let Some(own) = self.client_id.as_deref() {
             client_id = fields.parsed("client_id", ClientId::parse(own));
-        } else if let (None, Some(key)) = (&client_id, header) {
+        } else if let (None, Some(key)) = (&client_id, idempotency_text(http)?) {
             client_id = fields.parsed("Idempotency-Key", ClientId::parse(key));
         }
         let (text, session) = fields.take(text.zip(session))?;
@@ -135,15 +135,22 @@ impl AskRequest {
     }
 }
 
+/// The last message of the visitor. What else a page shows is its own, in whatever shape.
+fn last_of_user(messages: &Value) -> Option<&Map<String, Value>> {
+    let messages = messages.as_array()?.iter().rev().filter_map(Value::as_object);
+    messages.into_iter().find(|message| message.get("role").and_then(Value::as_str) == Some("user"))
+}
+
 /// What is no id is answered like an unknown one, after everything that is wrong with the rest.
 fn session_id(raw: &str) -> Result<Result<SessionId, SessionError>, std::convert::Infallible> {
     Ok(raw.trim().parse().map_err(|_| SessionError::NotFound))
 }
 
 /// Each part is a block of its own on the page.
-fn text_of(parts: Vec<UiPart>) -> String {
-    let texts: Vec<String> = parts.into_iter().filter(|part| part.kind == "text").filter_map(|part| part.text).collect();
-    texts.join("\n")
+fn text_of(message: &Map<String, Value>) -> String {
+    let parts = message.get("parts").and_then(Value::as_array).into_iter().flatten();
+    let texts = parts.filter(|part| part.get("type").and_then(Value::as_str) == Some("text"));
+    texts.filter_map(|part| part.get("text").and_then(Value::as_str)).collect::<Vec<_>>().join("\n")
 }
 
 /// Pages make ids in many ways. One that is no client id is hashed: the same again must still be the same question.
@@ -174,15 +181,24 @@ pub(super) async fn ask(http: &HttpRequest, state: &AppState, request: AskReques
     let question = request.parse(http)?;
     let visitor = proven.visitor;
     let (session, conversation) = state.sessions.of_visitor(&visitor, question.session).await?;
-    if session.status() == SessionStatus::Ended {
-        return Err(SessionError::Ended.into());
-    }
-    state.limits.question(visitor.id)?;
     let auth = VisitorAuth(visitor);
+    if session.status() == SessionStatus::Ended {
+        // What was asked before the end is answered still.
+        let before = match &question.client_id {
+            Some(client_id) => state.conversations.sent_before(&auth.actor(), &conversation, &question.text, client_id).await?,
+            None => None,
+        };
+        let sent = before.ok_or(SessionError::Ended)?;
+        return Ok(Asked { viewer: auth.viewer(), sent });
+    }
+    state.limits.question(auth.0.id)?;
     let sent = state
         .conversations
         .send_message(auth.actor(), conversation.id, question.text, false, None, question.client_id, None)
         .await?;
+    if let Err(error) = state.sessions.touch(&session).await {
+        tracing::warn!(%error, "the use of a session could not be noted");
+    }
     Ok(Asked { viewer: auth.viewer(), sent })
 }
 
@@ -195,7 +211,7 @@ pub(super) async fn visitor(http: &HttpRequest, state: &AppState, named: Option<
 mod tests {
     use super::*;
     use actix_web::test::TestRequest;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     const SESSION: &str = "9b2d7c54-0f3e-4d7b-8a6c-5e1f2a3b4c5d";
 

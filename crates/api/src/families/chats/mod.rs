@@ -1,5 +1,5 @@
-//! Chats: `/api/chats`. STEP 1 makes a visitor, STEP 2 a session with its conversation, STEP 3 is writing. Every answer stands in
-//! an envelope.
+//! Chats: `/api/chats`. STEP 1 makes a visitor, STEP 2 a session with its conversation, STEP 3 is
+//! asking the assistant. Every answer stands in an envelope.
 
 mod ask;
 mod caller;

@@ -103,7 +103,7 @@ impl CreateSessionRequest {
 
 /// STEP 2: create a session
 ///
-/// Needs the visitor of STEP 1. Without `conversation_id` a new conversation is made with it. Then STEP 3: write into `conversation_id`.
+/// Needs the visitor of STEP 1. Without `conversation_id` a new conversation is made with it. Then STEP 3: ask the assistant with this session, or write into `conversation_id`.
 #[utoipa::path(path = "/api/chats/sessions/", tag = "Sessions", security((), ("visitor" = [])), request_body = Option<CreateSessionRequest>,
     params(("Idempotency-Key" = Option<String>, Header, description = "The same again within 24 h gives the same session", nullable = false)),
     responses((status = 201, description = "Created", body = Envelope<SessionResponse>), BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem, CommonProblems))]

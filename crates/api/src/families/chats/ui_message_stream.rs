@@ -264,7 +264,7 @@ impl AnswerStream {
     /// An answer of this node from its start, or what follows the last event that the reader has.
     pub(super) fn of_answer(state: &web::Data<AppState>, answer: Arc<LiveAnswer>, last: Option<LastEvent>) -> Self {
         let (id, seq) = answer.question();
-        let known = last.filter(|last| last.answer == answer.id() && last.number <= answer.parts(0).0.len());
+        let known = last.filter(|last| answer.is_first_draft() && last.answer == answer.id() && last.number <= answer.parts(0).0.len());
         Self {
             state: state.clone(),
             asked: Asked {

@@ -170,7 +170,9 @@ pub struct MessageResponse {
     pub reply_to: Option<Uuid>,
     /// Signs on it.
     pub reactions: Vec<ReactionResponse>,
-    /// Facts beside the content.
+    /// Facts beside the content. An answer of the assistant has `question_seq` (`seq` of the last question it answers) and, where they
+    /// hold, `sources` (the articles it rests on: `id`, `url` as a path on this server, `title`), `truncated` (it is not whole) and
+    /// `fallback` (articles or the channel's text stood in, and a person takes it from here).
     #[schema(value_type = Option<Object>)]
     pub metadata: Option<serde_json::Value>,
     /// The client's own id.

@@ -1,7 +1,7 @@
 //! Sending a message, the same over all doors.
 
 use super::message::MessageResponse;
-use crate::extract::Fields;
+use crate::extract::{Fields, idempotency_text};
 use crate::problem::Problem;
 use actix_web::{HttpRequest, HttpResponse};
 use parlor_domain::conversation::{Audience, Sent};
@@ -56,9 +56,7 @@ impl SendRequest {
     pub fn parse(self, request: Option<&HttpRequest>) -> Result<ParsedSend, Problem> {
         let mut fields = Fields::new();
         let text = fields.parsed("message", MessageText::parse(&self.message));
-        let header = request
-            .and_then(|request| request.headers().get("idempotency-key"))
-            .and_then(|value| value.to_str().ok());
+        let header = request.map(idempotency_text).transpose()?.flatten();
         let client_id = match (self.client_id.as_deref(), header) {
             (Some(id), _) => fields.parsed("client_id", ClientId::parse(id)),
             (None, Some(key)) => fields.parsed("Idempotency-Key", ClientId::parse(key)),

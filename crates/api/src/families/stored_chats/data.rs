@@ -1,7 +1,7 @@
-use super::no_chat;
-use crate::extract::{Body, ClientAddress, Fields, channel_for, idempotency_key, to_the_end};
+use super::{channel_named, no_chat};
+use crate::extract::{Body, ClientAddress, Fields, idempotency_key, to_the_end};
 use crate::families::chats::Envelope;
-use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, ProvenVisitor, StaffProblems, channel_of, visitor_context};
+use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, ProvenVisitor, StaffProblems, visitor_context};
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, post, web};
@@ -9,6 +9,7 @@ use parlor_domain::conversation::{ChatRef, Starter, StoredChat};
 use parlor_domain::text::{Email, InvalidText, Line, Metadata, Name};
 use parlor_domain::visitor::{EditVisitor, NewVisitor, VisitorContext};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -92,7 +93,8 @@ fn address(raw: &str) -> Result<String, InvalidText> {
 /// What the widget keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UserDataResponse {
-    /// The visitor key: of a new visitor told only here, else as it was sent. Null for a customer with a token of the host site.
+    /// The visitor key: of a new visitor told only here, else as it was sent. Null for a customer with a token of the host site, and for whoever
+    /// names a known chat without the visitor's key: then nothing was changed.
     #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34")]
     pub visitor_id: Option<Uuid>,
     /// The chat, by which messages are stored.
@@ -103,7 +105,7 @@ pub struct UserDataResponse {
 /// Tell who is in front of the widget
 ///
 /// Makes or changes the visitor, and makes the chat. The server adds address, place (if it has a location database), browser, system and
-/// device. What is typed here stays a claim.
+/// device. What is typed here stays a claim. A known chat without the proof of its visitor is only answered, and nothing is changed.
 #[utoipa::path(path = "/api/users/data/", tag = "Stored chats", security((), ("visitor" = [])), request_body = SaveUserDataRequest,
     params(
         ("channel" = Option<Uuid>, Query, description = "The channel it comes in by", nullable = false),
@@ -112,7 +114,7 @@ pub struct UserDataResponse {
     ),
     responses(
         (status = 201, description = "Visitor or chat were made", body = Envelope<UserDataResponse>),
-        (status = 200, description = "Both were known", body = Envelope<UserDataResponse>),
+        (status = 200, description = "Both were known; `visitor_id` is null if nothing proved the visitor", body = Envelope<UserDataResponse>),
         BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem, CommonProblems))]
 #[post("/api/users/data")]
 pub async fn save_user_data(
@@ -123,17 +125,9 @@ pub async fn save_user_data(
 ) -> Result<HttpResponse, Problem> {
     let request = request.0;
     let proven = ProvenVisitor::of(&http, &state, request.visitor_id.as_deref()).await?;
-    let caller = match &proven {
-        Some(proven) => proven.visitor.id.to_string(),
-        None => {
-            state.limits.new_visitor(address)?;
-            address.0.to_string()
-        }
-    };
-    let channel = match (&proven, request.channel.as_deref()) {
-        (Some(proven), None) => channel_of(&state, &proven.visitor).await?,
-        (_, named) => channel_for(&http, &state, named).await?,
-    };
+    let visitor = proven.as_ref().map(|proven| Arc::clone(&proven.visitor));
+    let caller = visitor.as_ref().map_or_else(|| address.0.to_string(), |visitor| visitor.id.to_string());
+    let channel = channel_named(&http, &state, visitor.as_deref(), request.channel.as_deref()).await?;
     let content = serde_json::to_vec(&request).map_err(|error| Problem::internal(&error))?;
     let once = idempotency_key(&http, "user data", &caller, &content)?;
     let (data, name) = request.parse(visitor_context(&http, address))?;
@@ -152,12 +146,6 @@ pub async fn save_user_data(
             HttpResponse::Ok().json(body)
         }
     };
-    if let Some(once) = once
-        && let Some(made) = conversations.stored_chat_made_before(once).await?
-    {
-        return Ok(answer(&made));
-    }
-    let visitor = proven.as_ref().map(|proven| proven.visitor.clone());
     let known = match &name {
         Some(name) => {
             let proven = visitor.as_ref().map(|visitor| visitor.id);
@@ -165,16 +153,25 @@ pub async fn save_user_data(
         }
         None => None,
     };
+    // After the look for the chat: what made a chat that is there is there, too, and the repeat gets its key.
+    if let Some(once) = once
+        && let Some(made) = conversations.stored_chat_made_before(once).await?
+    {
+        return Ok(answer(&made));
+    }
     if known.is_none() {
+        if visitor.is_none() {
+            state.limits.new_visitor(address)?;
+        }
         state.limits.new_conversation(address)?;
     }
     let starter = match visitor {
         Some(visitor) => {
-            let visitor = state.visitors.edit(visitor.workspace_id, visitor.id, edit_of(data)).await?;
+            let (visitors, edit) = (state.visitors.clone(), edit_of(data));
+            let visitor = to_the_end(async move { visitors.edit(visitor.workspace_id, visitor.id, edit).await }).await??;
             Starter::Known(visitor.into(), EditVisitor::default())
         }
-        // Whoever knows a chat's id may write, and is not its visitor.
-        None if known.is_some() => return Err(Problem::not_found("chat")),
+        // Of a known chat nothing is changed: whoever knows its id may write, and is not its visitor.
         None => Starter::New(data),
     };
     if let Some(known) = known {
@@ -184,13 +181,8 @@ pub async fn save_user_data(
             made: false,
         }));
     }
-    let stranger = matches!(starter, Starter::New(_));
     let begun = name.clone();
     let chat = to_the_end(async move { conversations.begin_stored_chat(&channel, begun.as_ref(), starter, once).await }).await??;
-    if stranger && chat.key.is_none() {
-        // Somebody made it at this moment.
-        return Err(Problem::not_found("chat"));
-    }
     Ok(answer(&chat))
 }
 

@@ -57,6 +57,10 @@ pub struct SendStoredMessageRequest {
     #[serde(default)]
     #[schema(example = "3f2b8c1e-5d7a-4c0e-9a51-0c6a7e1d2b34", format = Uuid)]
     pub visitor_id: Option<String>,
+    /// The channel that a new chat comes in by; also as query parameter or header `X-Parlor-Channel`.
+    #[serde(default)]
+    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000f1", format = Uuid)]
+    pub channel: Option<String>,
 }
 
 impl SendStoredMessageRequest {

@@ -21,6 +21,7 @@ use crate::problem::{Code, Problem};
 use crate::routes::Routes;
 use crate::state::AppState;
 use actix_web::HttpRequest;
+use parlor_domain::channel::Channel;
 use parlor_domain::conversation::{ChatRef, ReadError, Starter, StoredChat};
 use parlor_domain::message::Side;
 use parlor_domain::visitor::{EditVisitor, NewVisitor, Visitor};
@@ -48,13 +49,17 @@ struct OpenChat {
 
 impl OpenChat {
     /// The chat of a path; an unknown one is made.
-    async fn of(http: &HttpRequest, state: &AppState, address: ClientAddress, chat_id: &str, named: Option<&str>) -> Result<Self, Problem> {
+    async fn of(
+        http: &HttpRequest,
+        state: &AppState,
+        address: ClientAddress,
+        chat_id: &str,
+        visitor_key: Option<&str>,
+        channel: Option<&str>,
+    ) -> Result<Self, Problem> {
         let name = chat_id_in_path(chat_id)?;
-        let visitor = ProvenVisitor::of(http, state, named).await?.map(|proven| proven.visitor);
-        let channel = match &visitor {
-            Some(visitor) => channel_of(state, visitor).await?,
-            None => channel_for(http, state, None).await?,
-        };
+        let visitor = ProvenVisitor::of(http, state, visitor_key).await?.map(|proven| proven.visitor);
+        let channel = channel_named(http, state, visitor.as_deref(), channel).await?;
         let proven = visitor.as_ref().map(|visitor| visitor.id);
         let conversations = state.conversations.clone();
         let known = conversations.find_stored_chat(channel.workspace_id, &name, proven).await.map_err(no_chat)?;
@@ -95,6 +100,23 @@ impl OpenChat {
             Side::Agent => "assistant",
         };
         tracing::info!("Message saved to chat {} (role: {role})", self.name.for_log());
+    }
+}
+
+/// The channel that a chat belongs to: `named` by the body, else the proven visitor's own, else a stranger's.
+async fn channel_named(http: &HttpRequest, state: &AppState, visitor: Option<&Visitor>, named: Option<&str>) -> Result<Channel, Problem> {
+    let named = named.map(str::trim).filter(|channel| !channel.is_empty());
+    match visitor {
+        None => channel_for(http, state, named).await,
+        Some(visitor) if named.is_none() => channel_of(state, visitor).await,
+        Some(visitor) => {
+            let channel = channel_for(http, state, named).await?;
+            if channel.workspace_id == visitor.workspace_id {
+                Ok(channel)
+            } else {
+                Err(Problem::not_found("channel"))
+            }
+        }
     }
 }
 

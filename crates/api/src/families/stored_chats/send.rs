@@ -1,5 +1,5 @@
 use super::{OpenChat, SendStoredMessageRequest};
-use crate::extract::{Body, ClientAddress, Fields};
+use crate::extract::{Body, ClientAddress, Fields, idempotency_text};
 use crate::families::chats::Envelope;
 use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, StaffProblems};
 use crate::problem::Problem;
@@ -89,14 +89,13 @@ async fn store_message(
 ) -> Result<HttpResponse, Problem> {
     let mut fields = Fields::new();
     let told = request.parse(&mut fields, "");
-    let header = http.headers().get("idempotency-key").and_then(|value| value.to_str().ok());
-    let by_header = header
+    let by_header = idempotency_text(http)?
         .filter(|_| request.client_id.is_none())
         .and_then(|key| fields.parsed("Idempotency-Key", ClientId::parse(key)));
     let mut told = fields.take(told)?;
     told.client_id = told.client_id.or(by_header);
     let side = told.side;
-    let open = OpenChat::of(http, state, address, chat_id, request.visitor_id.as_deref()).await?;
+    let open = OpenChat::of(http, state, address, chat_id, request.visitor_id.as_deref(), request.channel.as_deref()).await?;
     let sent = state.conversations.tell(&open.chat.conversation, open.visitor.as_deref(), told).await?;
     let body = Envelope::new(StoredMessageResponse {
         message_id: sent.message.id.0,

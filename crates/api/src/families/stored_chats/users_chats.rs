@@ -79,7 +79,7 @@ pub struct UsersChat {
     /// When that was stored.
     #[schema(example = "2026-11-20T09:00:03.120Z", format = DateTime)]
     pub last_message_at: String,
-    /// The newest 100, oldest first.
+    /// The newest 100, oldest first; fewer if their texts have more than 1 MiB.
     pub messages: Vec<UsersChatMessage>,
 }
 
@@ -157,8 +157,9 @@ pub struct UsersChatsResponse {
 
 /// List visitors with their stored chats, newest activity first
 ///
-/// Chats with at least one message. A page is of chats: who has some on two pages is on both.
-#[utoipa::path(path = "/api/debug/users-chats/", tag = "Stored chats", security(("staff" = [])), params(PageQuery), responses(
+/// Chats with at least one message. A page is of chats: who has some on two pages is on both. It ends before `limit` when the texts have
+/// more than 4 MiB; `next` tells where the list goes on.
+#[utoipa::path(path = "/api/debug/users-chats/", tag = "Stored chats for agents", security(("staff" = [])), params(PageQuery), responses(
     (status = 200, description = "A page", body = UsersChatsResponse), QueryProblems, StaffProblems, CommonProblems))]
 #[get("/api/debug/users-chats")]
 pub async fn list_users_chats(staff: StaffAuth, page: web::Query<PageQuery>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {

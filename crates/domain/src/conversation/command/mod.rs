@@ -58,7 +58,7 @@ pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: 
             if *available && before.kind.takes_assistant() {
                 Ok(deciding.hand_over(Handler::Assistant, "conversation.hand_to_assistant"))
             } else {
-                Err(CommandError::Conflict("no assistant is set up for this channel"))
+                Err(CommandError::Conflict("the assistant does not answer in this channel or kind of conversation"))
             }
         }
         Action::SetStatus(status, until) => Ok(deciding.set_status(*status, *until)),

@@ -60,6 +60,8 @@ pub struct ToldMessage {
     pub sent_at: Option<Timestamp>,
     /// If it is told again, as part of a whole: the so-many-th (from 1) with this text among those of this sender.
     pub equal: Option<usize>,
+    /// So many of those before it are stored for certain, and need not be looked for.
+    pub equal_stored: usize,
 }
 
 impl ToldMessage {

@@ -5,17 +5,18 @@ mod stored;
 
 pub(crate) use begin::new_conversation;
 pub use begin::{BeginConversation, BeginError, Begun, Starter};
-pub use stored::{ChatRef, ChatsOfVisitor, StoredChat, Told};
+pub use stored::{ChatRef, ChatsOfVisitor, StoredChat, Told, ToldAll};
 
 use super::change::Outcome;
 use super::command::{Action, Actor, AgentActor, Command, NewMessage};
 use super::error::CommandError;
 use super::model::{Conversation, Status};
+use super::store::MessageKey;
 use super::writer::{ConversationWriter, Done};
 use crate::clock::{Clock, Timestamp};
 use crate::event::EventBus;
 use crate::id::{AgentId, ConversationId, Ids, MessageId};
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 use crate::security::SecretBox;
 use crate::store::{RepositoryError, Store};
 use crate::text::{ClientId, Label, Line, MessageText};
@@ -110,6 +111,30 @@ impl ConversationService {
             }),
             Outcome::Changed | Outcome::MessageChanged(_) | Outcome::Unchanged => Err(CommandError::Failed),
         }
+    }
+
+    /// What was sent before under a client id, if it was.
+    ///
+    /// # Errors
+    /// [`CommandError::ClientIdReused`] if it said something else, or what storage says.
+    pub async fn sent_before(
+        &self,
+        actor: &Actor,
+        conversation: &Conversation,
+        text: &MessageText,
+        client_id: &ClientId,
+    ) -> Result<Option<Sent>, CommandError> {
+        let key = MessageKey::ClientId(conversation.id, actor.author(), client_id.as_str().to_owned());
+        let Some(message) = self.writer.stored(key).await? else { return Ok(None) };
+        let content = Message::content_hash(MessageKind::Text, text.as_str(), None, None, false);
+        if message.content != content {
+            return Err(CommandError::ClientIdReused);
+        }
+        Ok(Some(Sent {
+            message: Arc::new(message),
+            conversation: Arc::new(conversation.clone()),
+            repeated: true,
+        }))
     }
 
     /// Says it in other words.

@@ -12,13 +12,25 @@ use crate::creation::CreationKey;
 use crate::id::{ConversationId, MessageId, RoomKey, VisitorId, VisitorKey, WorkspaceId};
 use crate::message::{Message, Side};
 use crate::page::{Cursor, Limit, Page};
-use crate::store::RepositoryError;
+use crate::store::{Repositories, RepositoryError};
 use crate::text::{ClientId, InvalidText, MessageText};
 use crate::visitor::Visitor;
 use futures_util::future::join_all;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+
+/// So many messages of a chat that is told as a whole are with the writer at once: fewer than a batch, so others find room in between.
+const TOLD_AT_ONCE: usize = 200;
+
+/// So many chats of a page are read at once, since each may have a megabyte and more to say.
+const READ_AT_ONCE: usize = 5;
+
+/// So many bytes of text a page shows of one chat.
+const CHAT_BYTES: usize = 1024 * 1024;
+
+/// So many bytes of text one page shows.
+const PAGE_BYTES: usize = 4 * CHAT_BYTES;
 
 /// What a browser calls its chat: 1–200 characters without control characters. Who knows it may write, so its `Debug` shows
 /// no more than the log.
@@ -82,6 +94,28 @@ pub struct Told {
     pub client_id: Option<ClientId>,
     /// What the browser's clock said.
     pub sent_at: Option<Timestamp>,
+}
+
+/// Those of one text and one side in a chat that is told as a whole.
+#[derive(Default)]
+struct Equals {
+    /// How many were told so far.
+    told: usize,
+    /// Which messages they are, as far as they were answered.
+    stored: HashSet<MessageId>,
+}
+
+/// What became of a chat that was told as a whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ToldAll {
+    /// Whose messages were stored now, in their order.
+    pub stored: Vec<Side>,
+    /// How many were stored before.
+    pub known: usize,
+    /// How many were left out: their client id was stored with other content.
+    pub refused: usize,
+    /// Why the rest was not stored.
+    pub failure: Option<CommandError>,
 }
 
 /// A stored chat that is there now.
@@ -186,19 +220,55 @@ impl ConversationService {
     }
 
     /// Stores what is not stored yet of a chat that is told as a whole: messages are known again by client id, or without one
-    /// on either side by who said what, and the place among equal ones. One answer for each, in their order.
-    pub async fn tell_all(&self, chat: &Conversation, visitor: Option<&Visitor>, told: Vec<Told>) -> Vec<Result<Sent, CommandError>> {
-        let mut places: HashMap<(Side, MessageText), usize> = HashMap::new();
-        let submitted = told.into_iter().map(|told| {
-            let place = places.entry((told.side, told.text.clone())).or_default();
-            *place += 1;
-            self.submit_told(chat, visitor, told, Some(*place))
-        });
-        // All are with the writer before the first is answered: one lane keeps their order, and takes them as one batch.
-        join_all(submitted).await
+    /// on either side by who said what, and the place among equal ones.
+    pub async fn tell_all(&self, chat: &Conversation, visitor: Option<&Visitor>, told: Vec<Told>) -> ToldAll {
+        let mut equals: HashMap<(Side, MessageText), Equals> = HashMap::new();
+        let mut ids: HashSet<ClientId> = HashSet::new();
+        let mut done = ToldAll::default();
+        let mut told = told.into_iter();
+        // What stops one message stops those behind it, too: stored without it they would stand before it for ever.
+        while done.failure.is_none() {
+            let (mut contents, mut submitted) = (Vec::new(), Vec::new());
+            for told in told.by_ref().take(TOLD_AT_ONCE) {
+                if told.client_id.as_ref().is_some_and(|id| !ids.insert(id.clone())) {
+                    done.known += 1;
+                    continue;
+                }
+                let content = (told.side, told.text.clone());
+                let equals = equals.entry(content.clone()).or_default();
+                equals.told += 1;
+                contents.push(content);
+                submitted.push(self.submit_told(chat, visitor, told, Some((equals.told, equals.stored.len()))));
+            }
+            if submitted.is_empty() && told.len() == 0 {
+                break;
+            }
+            // All of them are with the writer before the first is answered: one lane keeps their order, and takes them as one batch.
+            for (answer, content) in join_all(submitted).await.into_iter().zip(contents) {
+                let side = content.0;
+                let equals = equals.entry(content).or_default();
+                match answer {
+                    Ok(sent) => {
+                        equals.stored.insert(sent.message.id);
+                        if sent.repeated {
+                            done.known += 1;
+                        } else {
+                            done.stored.push(side);
+                        }
+                    }
+                    Err(CommandError::ClientIdReused) => {
+                        equals.told -= 1;
+                        done.refused += 1;
+                    }
+                    Err(error) => done.failure = done.failure.or(Some(error)),
+                }
+            }
+        }
+        done
     }
 
-    async fn submit_told(&self, chat: &Conversation, visitor: Option<&Visitor>, told: Told, equal: Option<usize>) -> Result<Sent, CommandError> {
+    /// `equal` is the place among equal ones, and how many of those before it are stored for certain.
+    async fn submit_told(&self, chat: &Conversation, visitor: Option<&Visitor>, told: Told, equal: Option<(usize, usize)>) -> Result<Sent, CommandError> {
         let actor = match visitor {
             Some(visitor) if told.side == Side::Visitor => Actor::Visitor(VisitorActor {
                 workspace_id: visitor.workspace_id,
@@ -217,7 +287,8 @@ impl ConversationService {
             text: told.text,
             client_id: told.client_id,
             sent_at: told.sent_at,
-            equal,
+            equal: equal.map(|(place, _)| place),
+            equal_stored: equal.map_or(0, |(_, stored)| stored),
         };
         let done = self.submit(actor, chat.id, Action::Tell(message)).await?;
         let (message, repeated) = match done.outcome {
@@ -232,7 +303,8 @@ impl ConversationService {
         })
     }
 
-    /// A page of the workspace's stored chats, newest activity first, gathered by visitor; of each the newest `messages`.
+    /// A page of the workspace's stored chats, newest activity first, gathered by visitor; of each the newest `messages`, but no
+    /// more than some megabytes of them: then the page ends earlier.
     ///
     /// # Errors
     /// Storage failed.
@@ -249,21 +321,16 @@ impl ConversationService {
         };
         let read = self.store.read().await?;
         let page = read.conversations().list(workspace, &filter, after, limit).await?;
-        let ids: Vec<ConversationId> = page.items.iter().map(|chat| chat.id).collect();
-        let mut whose: Vec<VisitorId> = page.items.iter().map(|chat| chat.visitor_id).collect();
+        let Page { items: chats, next } = with_messages(&*read, page, messages).await?;
+        let mut whose: Vec<VisitorId> = chats.iter().map(|(chat, _)| chat.visitor_id).collect();
         whose.sort_unstable();
         whose.dedup();
         let mut people: HashMap<VisitorId, Visitor> = HashMap::new();
         for visitor in read.visitors().find_many(workspace, &whose).await? {
             people.insert(visitor.id, visitor);
         }
-        let mut said: HashMap<ConversationId, Vec<Message>> = HashMap::new();
-        for message in read.messages().newest_of(&ids, messages).await? {
-            said.entry(message.conversation_id).or_default().push(message);
-        }
         let mut items: Vec<ChatsOfVisitor> = Vec::new();
-        for chat in page.items {
-            let messages = said.remove(&chat.id).unwrap_or_default();
+        for (chat, messages) in chats {
             if let Some(known) = items.iter_mut().find(|known| known.visitor.id == chat.visitor_id) {
                 known.chats.push((chat, messages));
             } else if let Some(visitor) = people.remove(&chat.visitor_id) {
@@ -273,8 +340,51 @@ impl ConversationService {
                 });
             }
         }
-        Ok(Page { items, next: page.next })
+        Ok(Page { items, next })
     }
+}
+
+/// The chats of a page with their newest messages, as far as [`PAGE_BYTES`] go.
+async fn with_messages(read: &dyn Repositories, page: Page<Conversation>, each: usize) -> Result<Page<(Conversation, Vec<Message>)>, RepositoryError> {
+    let mut items: Vec<(Conversation, Vec<Message>)> = Vec::with_capacity(page.items.len());
+    let mut spent = 0;
+    for some in page.items.chunks(READ_AT_ONCE) {
+        let ids: Vec<ConversationId> = some.iter().map(|chat| chat.id).collect();
+        let mut said: HashMap<ConversationId, Vec<Message>> = HashMap::new();
+        for message in read.messages().newest_of(&ids, each).await? {
+            said.entry(message.conversation_id).or_default().push(message);
+        }
+        for chat in some {
+            let mut messages = said.remove(&chat.id).unwrap_or_default();
+            spent += keep_newest(&mut messages, CHAT_BYTES);
+            if spent > PAGE_BYTES
+                && let Some((last, _)) = items.last()
+            {
+                let next = Some(Cursor {
+                    value: last.last_message_at.millis(),
+                    id: last.id.0,
+                });
+                return Ok(Page { items, next });
+            }
+            items.push((chat.clone(), messages));
+        }
+    }
+    Ok(Page { items, next: page.next })
+}
+
+/// Leaves out the oldest messages until the texts of the others have no more than so many bytes. Answers how many they have.
+fn keep_newest(messages: &mut Vec<Message>, most: usize) -> usize {
+    let mut bytes: usize = messages.iter().map(|message| message.text.len()).sum();
+    let old = messages.iter().take_while(|message| {
+        let too_many = bytes > most;
+        if too_many {
+            bytes -= message.text.len();
+        }
+        too_many
+    });
+    let old = old.count();
+    messages.drain(..old);
+    bytes
 }
 
 impl From<Begun> for StoredChat {

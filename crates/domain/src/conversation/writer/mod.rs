@@ -15,11 +15,13 @@ use super::change::Outcome;
 use super::command::Command;
 use super::error::CommandError;
 use super::model::Conversation;
-use super::store::ConversationStore;
+use super::store::{ConversationStore, MessageKey};
 use crate::clock::{Clock, Timestamp};
 use crate::event::EventBus;
 use crate::id::{ConversationId, Ids};
 use crate::job::{CLAIMED_FOR, Claim, Job};
+use crate::message::Message;
+use crate::store::RepositoryError;
 use lane::Lane;
 use remembered::Remembered;
 use std::sync::{Arc, Mutex};
@@ -114,6 +116,14 @@ impl ConversationWriter {
     #[must_use]
     pub fn lanes(&self) -> usize {
         self.lanes.len()
+    }
+
+    /// A message as it is stored now.
+    ///
+    /// # Errors
+    /// What storage says.
+    pub(in crate::conversation) async fn stored(&self, key: MessageKey) -> Result<Option<Message>, RepositoryError> {
+        Ok(self.store.load_messages(&[key]).await?.pop().map(|(_, message)| message))
     }
 
     /// Under which name this node claims jobs.

@@ -3,7 +3,7 @@
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::conversation::change::SignalKind;
-use crate::conversation::command::{NewMessage, ToldMessage};
+use crate::conversation::command::NewMessage;
 use crate::conversation::{Action, Actor, AgentMark, Change, Command, Facts, MessageKey, Outcome};
 use crate::event::{ConversationEvent, DomainEvent, Signal};
 use crate::id::{JobId, KeyHash, MessageId};
@@ -84,12 +84,12 @@ impl Written {
 
     /// The message in the place that a told one names among equal ones: those that were stored, then those of this batch.
     fn equal(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Option<Arc<Message>> {
-        let (place, key) = equal_place(command)?;
+        let (place, certain, key) = equal_place(command)?;
         if let Some(stored) = loaded.get(&key(place)) {
             return Some(Arc::clone(stored));
         }
         // Who has the third has the first two, so the number of stored ones is found by halving.
-        let (mut stored, mut none) = (0, place);
+        let (mut stored, mut none) = (certain, place);
         while none - stored > 1 {
             let middle = stored + (none - stored) / 2;
             if loaded.contains_key(&key(middle)) {
@@ -125,13 +125,8 @@ pub(super) fn want(command: &Command, wanted: &mut HashSet<MessageKey>) {
         // It may have been stored under another author; no unique index finds that.
         wanted.extend(client_keys(command));
     }
-    if let Some((place, key)) = equal_place(command) {
-        // Where one is wanted, so are those before it.
-        for place in (1..=place).rev() {
-            if !wanted.insert(key(place)) {
-                break;
-            }
-        }
+    if let Some((place, certain, key)) = equal_place(command) {
+        wanted.extend((certain + 1..=place).map(key));
     }
 }
 
@@ -150,13 +145,15 @@ pub(super) fn client_keys(command: &Command) -> Vec<MessageKey> {
     authors.into_iter().map(key).collect()
 }
 
-/// The place that a told message names among equal ones, and how the places are asked for.
-fn equal_place(command: &Command) -> Option<(usize, impl Fn(usize) -> MessageKey + use<>)> {
-    let (Action::Tell(ToldMessage { equal: Some(place), .. }), Some((kind, content))) = (&command.action, equal_to(command)) else {
+/// The place that a told message names among equal ones, how many of those before it are stored for certain, and how the places are
+/// asked for.
+fn equal_place(command: &Command) -> Option<(usize, usize, impl Fn(usize) -> MessageKey + use<>)> {
+    let (Action::Tell(told), Some((kind, content))) = (&command.action, equal_to(command)) else {
         return None;
     };
-    let id = command.conversation_id;
-    Some((*place, move |place| MessageKey::Equal(id, kind, content, place)))
+    let (id, place) = (command.conversation_id, told.equal?);
+    let certain = told.equal_stored.min(place.saturating_sub(1));
+    Some((place, certain, move |place| MessageKey::Equal(id, kind, content, place)))
 }
 
 fn equal_to(command: &Command) -> Option<(SenderKind, KeyHash)> {

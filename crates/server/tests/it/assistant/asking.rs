@@ -128,3 +128,57 @@ async fn questions_of_a_visitor_are_limited() {
     assert_eq!(place.said(&talk.app).await.len(), 4);
     other.ask(&talk.app, "Hello?", "1").await.rest().await;
 }
+
+with_model! {
+    async fn what_was_asked_before_the_session_ended_is_answered_still(talk: Talk) {
+        let place = place(&talk.app).await;
+        place.chat(&talk.app, "How do refunds work?", "1").await;
+        talk.app.post(&format!("/api/chats/sessions/{}/end/", place.session)).bearer(&place.key).send().await.expect(200);
+        let again = place.chat(&talk.app, "How do refunds work?", "1").await;
+        assert_eq!(again["message"]["text"], "Hello from the model.");
+        for (text, client_id, code) in [("Other words", "1", "conflict"), ("How do refunds work?", "2", "session_ended")] {
+            talk.app.post(CHAT).json(place.question(text, client_id)).send().await.problem(409, code);
+        }
+        assert_eq!((place.history(&talk.app).await.len(), talk.model.requests().len()), (2, 1));
+    }
+
+    async fn fields_of_the_other_shape_are_not_looked_at(talk: Talk) {
+        let place = place(&talk.app).await;
+        let mut plain = place.question("One?", "1");
+        plain["id"] = json!(5);
+        plain["messages"] = json!([{"content": "x"}, ["user", "positional"]]);
+        talk.app.post(CHAT).json(plain).send().await.expect(200);
+        let parts = json!([{"type": "text", "text": "Two?"}, {"type": "tool-x", "text": {"deep": true}}]);
+        let page = json!({"id": place.session, "visitor_id": place.key, "messages": [
+            ["m0", "user", [["text", "positional"]]],
+            {"id": "m1", "role": "user", "parts": parts},
+            {"id": 7, "role": "assistant", "parts": "anything"}]});
+        talk.app.post(CHAT).json(page).send().await.expect(200);
+        let said: Vec<_> = place.said(&talk.app).await.into_iter().filter(|(kind, _)| kind == "visitor").map(|(_, text)| text).collect();
+        assert_eq!(said, ["One?", "Two?"]);
+    }
+
+    async fn a_key_that_cannot_be_read_is_refused(talk: Talk) {
+        let place = place(&talk.app).await;
+        let question = json!({"message": "Hello?", "session_id": place.session, "visitor_id": place.key});
+        let request = talk.app.http.post(format!("{}{CHAT}", talk.app.url)).header("idempotency-key", "\u{e9}1").json(&question);
+        assert_eq!(request.send().await.unwrap().status(), 400);
+        let message = json!({"message": "Hello?"});
+        let room = format!("{}/api/public/chat-rooms/{}/send_message/", talk.app.url, place.room);
+        let request = talk.app.http.post(room).header("idempotency-key", "\u{e9}1").json(&message);
+        assert_eq!(request.send().await.unwrap().status(), 400);
+        assert!(place.history(&talk.app).await.is_empty());
+    }
+
+    async fn the_use_of_a_session_is_noted(talk: Talk) {
+        let place = place(&talk.app).await;
+        let path = format!("/api/chats/sessions/{}/", place.session);
+        let session = async || talk.app.get(&path).bearer(&place.key).send().await.expect(200)["data"].clone();
+        place.chat(&talk.app, "One?", "1").await;
+        let first = session().await;
+        assert_eq!(first["last_active_at"], first["created_at"], "not at every question");
+        talk.app.clock.advance(Duration::from_secs(61));
+        place.chat(&talk.app, "Two?", "2").await;
+        assert_ne!(session().await["last_active_at"], first["created_at"]);
+    }
+}

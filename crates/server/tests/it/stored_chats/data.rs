@@ -65,13 +65,35 @@ on_both! {
         chat_of_visitor(&app, CHAT).await;
         let other = app.visitor().await;
         data(&app, json!({"name": "Mallory", "chat_id": CHAT, "visitor_id": other})).send().await.problem(404, "not_found");
-        data(&app, json!({"name": "Mallory", "chat_id": CHAT})).send().await.problem(404, "not_found");
         let visitor = app.state().visitors.authenticate(other.parse().unwrap()).await.unwrap();
         assert_ne!(visitor.name.as_ref().map(|name| name.as_str()), Some("Mallory"), "nothing is half done");
         data(&app, json!({"visitor_id": NOBODY})).send().await.problem(404, "visitor_not_found");
         data(&app, json!({})).bearer(NOBODY).send().await.problem(401, "unauthenticated");
         let (room, _) = app.room().await;
         data(&app, json!({"chat_id": room, "visitor_id": other})).send().await.problem(404, "not_found");
+    }
+
+    async fn a_known_chat_is_answered_without_proof_and_not_changed(app: TestApp) {
+        let key = chat_of_visitor(&app, CHAT).await;
+        for body in [json!({"chat_id": CHAT}), json!({"name": "Mallory", "email": "mallory@example.com", "chat_id": CHAT, "visitor_id": ""})] {
+            let answer = data(&app, body).header("idempotency-key", "of mallory").send().await.expect(200);
+            assert_eq!(answer, json!({"success": true, "data": {"visitor_id": null, "chat_id": CHAT}}));
+        }
+        let visitor = app.state().visitors.authenticate(key.parse().unwrap()).await.unwrap();
+        assert_eq!(visitor.name.as_ref().map(|name| name.as_str()), Some("Nadia"));
+        send(&app, CHAT, json!({"role": "user", "message": "Hello", "visitor_id": key})).send().await.expect(201);
+        let users = Desk::open(&app).await.users_chats("").await;
+        assert_eq!((&users["data"][0]["name"], users["data"].as_array().unwrap().len()), (&json!("Nadia"), 1));
+    }
+
+    async fn a_channel_of_another_workspace_changes_nothing(app: TestApp) {
+        let key = chat_of_visitor(&app, CHAT).await;
+        let (_, away) = app.state().workspaces.create(parlor_domain::text::Name::parse("away").unwrap()).await.unwrap();
+        // Channels are known for five seconds.
+        app.clock.advance(std::time::Duration::from_secs(6));
+        data(&app, json!({"name": "Half", "visitor_id": key, "channel": away.id.to_string()})).send().await.problem(404, "not_found");
+        let visitor = app.state().visitors.authenticate(key.parse().unwrap()).await.unwrap();
+        assert_eq!(visitor.name.as_ref().map(|name| name.as_str()), Some("Nadia"));
     }
 
     async fn the_same_request_makes_one_visitor_and_one_chat(app: TestApp) {
@@ -90,7 +112,11 @@ on_both! {
         let calls = (0..12).map(|number| data(&app, json!({"name": format!("Nadia {number}"), "chat_id": CHAT})).send());
         let answers = futures_util::future::join_all(calls).await;
         assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
-        assert_eq!(answers.iter().filter(|answer| answer.status == 404).count(), 11);
+        let others = answers.iter().filter(|answer| answer.status == 200 && answer.body["data"] == json!({"visitor_id": null, "chat_id": CHAT}));
+        assert_eq!(others.count(), 11);
+        let made = answers.iter().find(|answer| answer.status == 201).unwrap();
+        let key = text(&made.body["data"]["visitor_id"]);
+        data(&app, json!({"chat_id": CHAT, "visitor_id": key})).send().await.expect(200);
     }
 
     async fn customers_of_the_host_site_have_no_key(app: TestApp) {
@@ -167,8 +193,9 @@ fn a_missing_or_broken_location_database_stops_the_start() {
 on_both! {
     async fn new_visitors_and_chats_are_counted(app: TestApp) {
         let limited = TestApp::start_with(Database::Sqlite, &["--limit-visitors=3", "--limit-conversations=100", "--limit-requests=0"]).await;
-        for _ in 0..3 {
-            data(&limited, json!({})).send().await.expect(201);
+        for number in 0..3 {
+            data(&limited, json!({"chat_id": number.to_string()})).send().await.expect(201);
+            data(&limited, json!({"chat_id": "0"})).send().await.expect(200);
         }
         data(&limited, json!({})).send().await.problem(429, "rate_limited");
         let path = format!("/api/users/chats/{CHAT}/send/");

@@ -107,4 +107,28 @@ on_both! {
         assert_eq!((&there["data"][0]["name"], &there["data"][0]["chats"][0]["message_count"]), (&json!("Omar"), &json!(2)));
         assert_eq!(there["data"].as_array().unwrap().len(), 1);
     }
+
+    async fn the_channel_may_stand_in_the_body(app: TestApp) {
+        let (away, channel) = app.state().workspaces.create(parlor_domain::text::Name::parse("away").unwrap()).await.unwrap();
+        // Channels are known for five seconds.
+        app.clock.advance(std::time::Duration::from_secs(6));
+        let channel = channel.id.to_string();
+        send(&app, CHAT, json!({"role": "user", "message": "Home", "channel": ""})).send().await.expect(201);
+        let made = send(&app, CHAT, json!({"role": "user", "message": "Away", "channel": channel})).send().await.expect(201);
+        assert!(made["data"]["visitor_id"].is_string(), "there the chat is a new one");
+        sync(&app, CHAT, json!({"messages": [{"role": "user", "content": "Away"}, {"role": "user", "content": "By sync"}], "channel": channel})).send().await.expect(201);
+        sync(&app, "chat-of-a-beacon-away", json!({"messages": [{"role": "user", "content": "Inside", "channel": channel}]})).send().await.expect(201);
+        let two = json!({"messages": [{"role": "user", "content": "x", "channel": channel}, {"role": "user", "content": "y", "channel": NOBODY}]});
+        let problem = sync(&app, CHAT, two).send().await.problem(400, "invalid_input");
+        assert_eq!(problem["errors"][0]["field"], "messages[1].channel");
+        for body in [json!({"role": "user", "message": "x", "channel": NOBODY}), json!({"role": "user", "message": "x", "channel": "shop"})] {
+            send(&app, CHAT, body.clone()).send().await.problem(404, "not_found");
+            sync(&app, CHAT, body).send().await.problem(404, "not_found");
+        }
+        assert_eq!(Desk::open(&app).await.lines(CHAT).await, ["visitor! Home"]);
+        let (token, _) = app.agent_in(away.id, "zoe@example.com", Role::Agent).await;
+        let there = app.get("/api/debug/users-chats/").bearer(&token).send().await.expect(200);
+        let said: Vec<String> = there["data"].as_array().unwrap().iter().flat_map(|user| user["chats"][0]["messages"].as_array().unwrap()).map(|message| text(&message["content"])).collect();
+        assert_eq!(said, ["Inside", "Away", "By sync"]);
+    }
 }

@@ -78,6 +78,15 @@ on_both! {
         assert_eq!(desk.lines(CHAT).await.len(), 3, "without a client id what is said twice is two messages");
     }
 
+    async fn an_idempotency_key_that_cannot_be_read_is_refused(app: TestApp) {
+        for key in ["é", "x".repeat(65).as_str()] {
+            let problem = send(&app, CHAT, json!({"role": "user", "message": "Hello"})).header("idempotency-key", key).send().await.problem(400, "invalid_input");
+            assert_eq!(problem["errors"][0]["field"], "Idempotency-Key");
+        }
+        let path = format!("/api/chats/{CHAT}/send/");
+        app.post(&path).json(json!({"role": "user", "message": "Hello"})).header("idempotency-key", "é").send().await.problem(400, "invalid_input");
+    }
+
     async fn twenty_first_messages_make_one_chat(app: TestApp) {
         let calls = (0..20).map(|number| send(&app, CHAT, message(&format!("u Hello {}/{}", number % 10, number % 10))).send());
         let answers = futures_util::future::join_all(calls).await;

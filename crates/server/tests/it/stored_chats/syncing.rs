@@ -135,24 +135,85 @@ on_both! {
         assert_eq!(places, [1, 2, 3, 4, 5]);
     }
 
-    async fn five_hundred_come_in_their_order(app: TestApp) {
-        let lines: Vec<String> = (0..500).map(|number| format!("{} message {}", if number % 2 == 0 { "u" } else { "a" }, number / 5)).collect();
+    async fn ten_thousand_come_in_their_order(app: TestApp) {
+        let lines: Vec<String> = (0..10_000).map(|number| format!("{} message {}", if number % 2 == 0 { "u" } else { "a" }, number / 5)).collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let body = whole(&lines);
-        assert_eq!(done(sync(&app, CHAT, body.clone()).send().await), (500, 0));
-        assert_eq!(done(sync(&app, CHAT, body).send().await), (0, 500));
-        let newest = Desk::open(&app).await.messages(CHAT).await;
-        let said: Vec<String> = newest.iter().map(|message| text(&message["text"])).collect();
-        let expected: Vec<String> = lines[400..].iter().map(|line| line[2..].to_owned()).collect();
+        assert_eq!(done(sync(&app, CHAT, body.clone()).send().await), (10_000, 0));
+        assert_eq!(done(sync(&app, CHAT, body).send().await), (0, 10_000));
+        let desk = Desk::open(&app).await;
+        let said: Vec<String> = desk.messages(CHAT).await.iter().map(|message| text(&message["text"])).collect();
+        let expected: Vec<String> = lines[9_900..].iter().map(|line| line[2..].to_owned()).collect();
         assert_eq!(said, expected);
-        let equal = whole(&vec!["u same"; 500]);
-        assert_eq!(done(sync(&app, "chat-of-equal-words", equal.clone()).send().await), (500, 0));
-        assert_eq!(done(sync(&app, "chat-of-equal-words", equal).send().await), (0, 500));
+        let more = sync(&app, CHAT, whole(&["u One too many"])).send().await.problem(409, "conflict");
+        assert!(text(&more["detail"]).contains("10,000"), "{more}");
+    }
+
+    async fn equal_words_are_counted_over_the_whole_body(app: TestApp) {
+        let equal = whole(&vec!["u same"; 1_000]);
+        assert_eq!(done(sync(&app, CHAT, equal.clone()).send().await), (1_000, 0));
+        assert_eq!(done(sync(&app, CHAT, equal).send().await), (0, 1_000));
+        assert_eq!(done(sync(&app, CHAT, whole(&vec!["u same"; 1_001])).send().await), (1, 1_000));
+    }
+
+    async fn a_message_that_stands_twice_in_a_body_is_one(app: TestApp) {
+        let body = whole(&["u ok/1", "u ok/1", "u ok"]);
+        assert_eq!(done(sync(&app, CHAT, body.clone()).send().await), (2, 1));
+        assert_eq!(done(sync(&app, CHAT, body).send().await), (0, 3));
+    }
+
+    async fn a_page_that_does_not_wait_is_stored_all_the_same(app: TestApp) {
+        let lines: Vec<String> = (0..3_000).map(|number| format!("u message {number}")).collect();
+        let body = whole(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        chat_of_visitor(&app, CHAT).await;
+        let call = tokio::spawn(app.http.post(format!("{}/api/dashboard/chats/{CHAT}/send/", app.url)).json(&body).send());
+        let desk = Desk::open(&app).await;
+        while desk.messages(CHAT).await.is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        call.abort();
+        for _ in 0..2_000 {
+            if desk.messages(CHAT).await.last().is_some_and(|last| last["text"] == "message 2999") {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the rest was not stored");
+    }
+
+    async fn a_message_whose_id_is_anothers_is_left_out(app: TestApp) {
+        chat_of_visitor(&app, CHAT).await;
+        send(&app, CHAT, message("u Hello/1")).send().await.expect(201);
+        let body = whole(&["u Other/1", "a Hi/2", "u Bye"]);
+        let first = sync(&app, CHAT, body.clone()).send().await.expect(201);
+        assert_eq!(first["data"], json!({"chat_id": CHAT, "stored": 2, "known": 0, "refused": 1}));
+        let again = sync(&app, CHAT, body).send().await.expect(200);
+        assert_eq!(again["data"], json!({"chat_id": CHAT, "stored": 0, "known": 2, "refused": 1}));
+        sync(&app, CHAT, whole(&["a Hello/1"])).send().await.expect(200);
+        assert_eq!(Desk::open(&app).await.lines(CHAT).await, ["visitor! Hello", "assistant! Hi", "visitor! Bye"]);
+    }
+
+    async fn a_single_message_beside_the_others_is_the_last(app: TestApp) {
+        let mut body = whole(&["u One", "a Two"]);
+        body["role"] = json!("user");
+        body["message"] = json!("lost?");
+        assert_eq!(done(sync(&app, CHAT, body.clone()).send().await), (3, 0));
+        assert_eq!(done(sync(&app, CHAT, body.clone()).send().await), (0, 3));
+        for role in [json!(17), json!(null), json!({"name": "user"}), json!("agent")] {
+            body["role"] = role;
+            body["message"] = json!("with a wrong role");
+            let problem = sync(&app, CHAT, body.clone()).send().await.problem(400, "invalid_input");
+            assert_eq!(problem["errors"][0]["field"], "role");
+            body["message"] = json!(" ");
+            assert_eq!(done(sync(&app, CHAT, body.clone()).send().await), (0, 2), "a role alone is no message");
+        }
+        assert_eq!(done(sync(&app, CHAT, json!({"messages": [], "role": "assistant", "content": "Three"})).send().await), (1, 0));
+        assert_eq!(Desk::open(&app).await.lines(CHAT).await, ["visitor! One", "assistant! Two", "visitor! lost?", "assistant! Three"]);
     }
 
     async fn nothing_is_stored_of_a_body_with_a_mistake(app: TestApp) {
         chat_of_visitor(&app, CHAT).await;
-        let mut long: Vec<&str> = vec!["u Hello"; 501];
+        let mut long: Vec<&str> = vec!["u Hello"; 10_001];
         let too_many = whole(&long);
         long.truncate(0);
         for (field, body) in [
@@ -166,11 +227,16 @@ on_both! {
             ("message", json!({"role": "user"})),
             ("role", json!({"role": "agent", "message": "One"})),
             ("messages[0]", json!({"messages": ["One"]})),
+            ("messages[0]", json!({"messages": [["user", "positional"]]})),
+            ("messages[1]", json!({"messages": [{"role": "user", "content": "One"}, null]})),
+            ("role", json!({"role": ["user"], "message": "One"})),
         ] {
             let problem = sync(&app, CHAT, body).send().await.problem(400, "invalid_input");
             assert_eq!(problem["errors"][0]["field"], field, "{problem}");
         }
         assert!(Desk::open(&app).await.messages(CHAT).await.is_empty());
+        let wrong = sync(&app, CHAT, json!({"messages": vec![json!({"role": "system"}); 5_000]})).send().await.problem(400, "invalid_input");
+        assert_eq!(wrong["errors"].as_array().unwrap().len(), 200, "who is wrong so often learns enough");
         sync(&app, "short", whole(&["u One"])).send().await.problem(400, "chat_unknown");
     }
 }

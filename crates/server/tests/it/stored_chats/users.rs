@@ -55,4 +55,28 @@ on_both! {
         assert_eq!(next["next"], Value::Null);
         app.get("/api/debug/users-chats/?limit=0").bearer(&desk.token).send().await.problem(400, "invalid_input");
     }
+
+    async fn a_page_ends_when_it_has_said_enough(app: TestApp) {
+        let desk = Desk::open(&app).await;
+        let long = |letter: &str, times: usize| whole(&vec![format!("u {}", letter.repeat(10_000)).as_str(); times]);
+        for number in 0..5 {
+            sync(&app, &format!("a-chat-of-long-words-{number}"), long("x", 100)).send().await.expect(201);
+            app.clock.advance(std::time::Duration::from_secs(1));
+        }
+        let lengths = |page: &Value| -> Vec<usize> {
+            let users = page["data"].as_array().unwrap().iter();
+            users.flat_map(|user| user["chats"].as_array().unwrap()).map(|chat| chat["messages"].as_array().unwrap().len()).collect()
+        };
+        let page = desk.users_chats("").await;
+        assert_eq!(lengths(&page), [100; 4], "four MiB are enough for four of them");
+        let rest = desk.users_chats(&format!("cursor={}", text(&page["next"]))).await;
+        assert_eq!((lengths(&rest), &rest["next"]), (vec![100], &Value::Null));
+
+        // Each letter has four bytes, so 26 messages are a megabyte.
+        sync(&app, "a-chat-of-heavy-words", long("🦀", 26)).send().await.expect(201);
+        send(&app, "a-chat-of-heavy-words", json!({"role": "user", "message": "🦀".repeat(10_000)})).send().await.expect(201);
+        let heavy = desk.users_chats("limit=1").await;
+        let chat = &heavy["data"][0]["chats"][0];
+        assert_eq!((lengths(&heavy), &chat["message_count"]), (vec![26], &json!(27)));
+    }
 }

@@ -263,7 +263,7 @@ impl AssistantSettingsRequest {
         let waiting = patched(fields, "assistant.waiting_text", self.waiting_text.as_ref(), Prompt::parse);
         keep(&mut settings.waiting_text, waiting);
         if let Some(body) = self.extra_body {
-            settings.extra_body = body.and_then(|body| fields.parsed("assistant.extra_body", Metadata::parse(body)));
+            settings.extra_body = body.and_then(|body| fields.parsed("assistant.extra_body", parse_extra(body)));
         }
         if let Some(temperature) = self.temperature {
             settings.temperature_milli = temperature.and_then(|value| fields.parsed("assistant.temperature", thousandths(value)));
@@ -346,6 +346,14 @@ fn thousandths(value: f64) -> Result<u16, &'static str> {
     } else {
         Err("must be between 0 and 2")
     }
+}
+
+/// Further fields, but for those that an answer rests on.
+fn parse_extra(body: serde_json::Value) -> Result<Metadata, InvalidText> {
+    if ["messages", "model", "stream", "tools"].iter().any(|ours| body.get(ours).is_some()) {
+        return Err(InvalidText::Shape("must not have messages, model, stream or tools: they are set by Parlor"));
+    }
+    Metadata::parse(body)
 }
 
 /// An http(s) address without a password in it: addresses are shown.
@@ -440,6 +448,12 @@ pub struct TriedAnswerResponse {
     sources: Vec<AnswerSourceResponse>,
     /// Who gave it.
     answered_by: TriedByWord,
+    /// How well the best article fits, 0–100; also below `score_limit`. null: none has a word of the question.
+    #[schema(example = 87)]
+    score: Option<u8>,
+    /// Whether a person would take it from here.
+    #[schema(example = false)]
+    handover: bool,
     /// Why the model did not, if one is set.
     #[schema(example = "the model server cannot be reached")]
     failure: Option<String>,
@@ -451,6 +465,8 @@ impl From<Tried> for TriedAnswerResponse {
             answer: tried.answer,
             sources: tried.sources.into_iter().map(Into::into).collect(),
             answered_by: tried.by.into(),
+            score: tried.score,
+            handover: tried.handover,
             failure: tried.failure.map(|why| why.to_string()),
         }
     }
@@ -511,6 +527,7 @@ mod tests {
             ("first_seconds", vec![serde_json::json!(0), serde_json::json!(121), serde_json::json!(70_000)]),
             ("whole_seconds", vec![serde_json::json!(601)]),
             ("history_characters", vec![serde_json::json!(499), serde_json::json!(200_001)]),
+            ("extra_body", vec![serde_json::json!([]), serde_json::json!({"top_p": 1, "messages": []})]),
             ("score_limit", vec![serde_json::json!(101), serde_json::json!(256)]),
             ("answers_at_a_time", vec![serde_json::json!(0), serde_json::json!(1_001)]),
             (

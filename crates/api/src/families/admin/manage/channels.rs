@@ -240,6 +240,7 @@ impl EditChannelRequest {
             name,
             origins,
             identity: self.identity.map(Into::into),
+            assistant_was: assistant.is_some().then(|| known.clone()),
             assistant,
             assistant_key: assistant_key.flatten(),
         })
@@ -295,7 +296,7 @@ pub async fn get_channel(auth: AdminAuth, id: web::Path<String>, state: web::Dat
 #[utoipa::path(path = "/api/admin/channels/{id}/", tag = "Channels", security(("staff" = [])), params(("id" = Uuid, Path, description = "The channel")),
     request_body = EditChannelRequest, responses(
     (status = 200, description = "The channel as it is now", body = ChannelResponse),
-    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem
 ))]
 #[patch("/api/admin/channels/{id}")]
 pub async fn edit_channel(auth: AdminAuth, id: web::Path<String>, body: Body<EditChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {

@@ -25,6 +25,7 @@ fn told(thread: &Thread, words: &str, client_id: Option<&str>) -> ToldMessage {
         client_id: client_id.map(|id| ClientId::parse(id).unwrap()),
         sent_at: None,
         equal: None,
+        equal_stored: 0,
     }
 }
 
