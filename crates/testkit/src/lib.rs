@@ -17,5 +17,5 @@ pub use clock::FixedClock;
 pub use fixture::Fixture;
 pub use ids::SequentialIds;
 pub use memory::MemoryStore;
-pub use scripted_model::{Script, ScriptedModel, StillTimer};
+pub use scripted_model::{HandTimer, Script, ScriptedModel};
 pub use secrets::{PlainHostTokens, PlainPasswordHasher, PlainSecretBox, PlainTokens};

@@ -4,6 +4,7 @@ use parlor_domain::clock::Timer;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// What comes of one question.
@@ -76,13 +77,20 @@ impl ModelAnswer for Followed {
     }
 }
 
-/// A timer that never rings.
+/// A timer that rings when the test says so, and never by itself.
 #[derive(Debug, Default)]
-pub struct StillTimer;
+pub struct HandTimer(Notify);
+
+impl HandTimer {
+    /// The time of all who wait is over.
+    pub fn ring(&self) {
+        self.0.notify_waiters();
+    }
+}
 
 #[async_trait]
-impl Timer for StillTimer {
+impl Timer for HandTimer {
     async fn sleep(&self, _: Duration) {
-        std::future::pending().await
+        self.0.notified().await;
     }
 }

@@ -15,7 +15,7 @@ use parlor_domain::message::{Message, SenderKind};
 use parlor_domain::store::Store;
 use parlor_domain::text::{Line, Name};
 use parlor_testkit::build::a_conversation;
-use parlor_testkit::{Script, ScriptedModel, StillTimer};
+use parlor_testkit::{HandTimer, Script, ScriptedModel};
 use serde_json::json;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -25,6 +25,7 @@ struct Desk {
     world: World,
     node: Node,
     model: Arc<ScriptedModel>,
+    timer: Arc<HandTimer>,
     assistant: Arc<AssistantService>,
     jobs: mpsc::Receiver<Job>,
     conversation: ConversationId,
@@ -61,6 +62,7 @@ impl Desk {
         let world = World::new().await;
         let node = world.node();
         let model = Arc::new(ScriptedModel::default());
+        let timer = Arc::new(HandTimer::default());
         let store: Arc<dyn Store> = Arc::new(world.store.clone());
         let bus: Arc<dyn EventBus> = node.bus.clone();
         let ids: Arc<dyn Ids> = Arc::new(SharedIds);
@@ -73,7 +75,7 @@ impl Desk {
             live: LiveAnswers::new(world.clock.clone(), &*bus),
             bus,
             clock: world.clock.clone(),
-            timer: Arc::new(StillTimer),
+            timer: timer.clone(),
             operator,
         }));
         let jobs = node.writer.take_jobs().unwrap();
@@ -89,6 +91,7 @@ impl Desk {
             world,
             node,
             model,
+            timer,
             assistant,
             jobs,
         }
@@ -708,4 +711,49 @@ async fn an_assistant_that_was_switched_off_gives_way_without_a_word() {
     assert_eq!(desk.assistant.answer(&job, true).await.unwrap(), Answered::Ok);
     assert_eq!((desk.last().await.id, desk.row().await.handler), (question.id, Handler::Queue));
     assert!(desk.model.asked().is_empty());
+}
+
+/// Another conversation that the assistant handles, with a question in it.
+async fn another_job(desk: &mut Desk, words: &str) -> (ConversationId, Job) {
+    let conversation = Conversation {
+        handler: Handler::Assistant,
+        ..a_conversation(&desk.world.fixture.visitor)
+    };
+    let work = desk.world.store.begin().await.unwrap();
+    work.conversations().insert(&conversation).await.unwrap();
+    work.commit().await.unwrap();
+    desk.node.say(conversation.id, desk.world.visitor(), words).await.unwrap();
+    (conversation.id, desk.jobs.recv().await.unwrap())
+}
+
+#[tokio::test]
+async fn a_channel_writes_so_many_answers_at_a_time_and_others_wait_or_fall_back() {
+    let mut desk = Desk::new().await;
+    desk.edit(|assistant| assistant.answers_at_a_time = 1).await;
+    let (say, says) = mpsc::unbounded_channel();
+    desk.model.next(Script::Follows(says));
+    let (_, first) = desk.ask("How do refunds work?").await;
+    let (impatient, second) = another_job(&mut desk, "How do exchanges work?").await;
+    let (patient, third) = another_job(&mut desk, "How do returns work?").await;
+    let run = |job: Job| {
+        let assistant = desk.assistant.clone();
+        tokio::spawn(async move { assistant.answer(&job, true).await.unwrap() })
+    };
+    let first = run(first);
+    settle().await;
+    let second = run(second);
+    settle().await;
+    assert_eq!(desk.model.asked().len(), 1, "one at a time");
+    desk.timer.ring();
+    assert_eq!(second.await.unwrap(), Answered::Fallback);
+    assert_eq!(desk.world.row(impatient).await.handler, Handler::Queue);
+
+    desk.model.next(whole("By post."));
+    let third = run(third);
+    settle().await;
+    assert_eq!(desk.model.asked().len(), 1, "it waits");
+    say.send(text("Three days.")).unwrap();
+    say.send(end(FinishReason::Complete)).unwrap();
+    assert_eq!((first.await.unwrap(), third.await.unwrap()), (Answered::Ok, Answered::Ok));
+    assert_eq!((desk.model.asked().len(), desk.world.row(patient).await.handler), (2, Handler::Assistant));
 }

@@ -31,7 +31,8 @@ async fn made_anew(installation: Installation, end: impl FnOnce(Process) + Send 
     let model = FakeModelServer::start().await;
     let installation = installation
         .with("PARLOR_ASSISTANT_BASE_URL", model.base_url())
-        .with("PARLOR_ASSISTANT_MODEL", "small");
+        .with("PARLOR_ASSISTANT_MODEL", "small")
+        .with("PARLOR_METRICS_TOKEN", "metrics-token-of-a-test");
     let server = installation.start().await;
     let (url, http) = (installation.url.clone(), reqwest::Client::new());
     let post = async |path: &str, body: Value| -> Value {
@@ -55,7 +56,16 @@ async fn made_anew(installation: Installation, end: impl FnOnce(Process) + Send 
         read.push_str(&String::from_utf8_lossy(&chunks.next().await.unwrap().unwrap()));
     }
     let gate = Gate::new();
-    model.always(Reply::stream().text("Three to ").gate(&gate).text("five days.").finish("stop").done());
+    let usage = json!({"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 5}});
+    model.always(
+        Reply::stream()
+            .text("Three to ")
+            .gate(&gate)
+            .text("five days.")
+            .finish("stop")
+            .event(&usage)
+            .done(),
+    );
     let ended = tokio::task::spawn_blocking(move || end(server));
     while let Some(Ok(more)) = chunks.next().await {
         read.push_str(&String::from_utf8_lossy(&more));
@@ -100,4 +110,16 @@ async fn made_anew(installation: Installation, end: impl FnOnce(Process) + Send 
     assert!(again.contains("five days.") && again.contains("[DONE]"), "{again}");
     let page: Value = http.get(&history).send().await.unwrap().json().await.unwrap();
     assert_eq!((page["data"]["results"].as_array().unwrap().len(), model.requests().len()), (2, asked));
+    let metrics = http.get(format!("{url}/metrics")).bearer_auth("metrics-token-of-a-test").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
+    for line in [
+        r#"parlor_assistant_answers_total{result="ok"} 1"#,
+        r#"parlor_assistant_model_requests_total{status="200"} 1"#,
+        r#"parlor_assistant_tokens_total{direction="in"} 9"#,
+        r#"parlor_assistant_tokens_total{direction="out"} 5"#,
+        "parlor_assistant_first_delta_seconds_count 1",
+        "parlor_assistant_answer_seconds_count 1",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
 }
