@@ -26,6 +26,8 @@ mod m20260101_000014_create_audit_log;
 mod m20260101_000015_create_articles;
 mod m20260101_000016_create_jobs;
 mod m20260101_000017_add_assistant;
+mod m20260101_000018_add_marketplace;
+mod m20260101_000019_add_unclaimed;
 
 /// All changes in their order.
 pub struct Migrator;
@@ -51,6 +53,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000015_create_articles::Migration),
             Box::new(m20260101_000016_create_jobs::Migration),
             Box::new(m20260101_000017_add_assistant::Migration),
+            Box::new(m20260101_000018_add_marketplace::Migration),
+            Box::new(m20260101_000019_add_unclaimed::Migration),
         ]
     }
 }

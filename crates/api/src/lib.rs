@@ -11,5 +11,6 @@ pub mod origins;
 pub mod problem;
 pub mod request_id;
 pub mod routes;
+pub mod socket_io;
 pub mod state;
 pub mod ws;

@@ -23,6 +23,7 @@ use utoipa::{Modify, OpenApi};
         (name = "Sessions", description = "STEP 2: a visit and its conversation"),
         (name = "Messages", description = "STEP 3: asking the assistant; and what was said"),
         (name = "Rooms", description = "Conversations as their customer sees them; STEP 3: writing in the room"),
+        (name = "Marketplace", description = "Customers and sellers talk about a listing, make offers and arrange test drives"),
         (name = "Stored chats", description = "What widgets with an assistant of their own store"),
         (name = "Stored chats for agents", description = "People with the chats that were stored"),
         (name = "Realtime", description = "Tickets for sockets"),
@@ -57,7 +58,9 @@ impl Modify for Schemes {
         let visitor = "A visitor key (the `id` of STEP 1), or a customer's token of the host site. Paths that have a `visitor_id` field or parameter take the key there, too.";
         let staff = "An access token of `POST /api/admin/auth/login/`, an agent's token of the host site, or an API key `parlor_…`.";
         components.add_security_scheme("visitor", bearer(visitor, "UUID"));
+        let seller = "A seller's or agent's token of the host site, or its access token of `POST /api/admin/auth/login/`.";
         components.add_security_scheme("staff", bearer(staff, "JWT"));
+        components.add_security_scheme("seller", bearer(seller, "JWT"));
     }
 }
 
@@ -91,7 +94,7 @@ pub fn without_null_defaults(document: Document) -> Document {
 }
 
 /// The audiences of the menu, with the tags that each sees.
-pub const AUDIENCES: [(&str, &str, &[&str]); 3] = [
+pub const AUDIENCES: [(&str, &str, &[&str]); 4] = [
     (
         "widget",
         "Widget and customers",
@@ -112,6 +115,7 @@ pub const AUDIENCES: [(&str, &str, &[&str]); 3] = [
             "Workspace",
         ],
     ),
+    ("marketplace", "Marketplace", &["Marketplace"]),
     ("operations", "Operations", &["Operations"]),
 ];
 

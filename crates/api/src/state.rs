@@ -3,8 +3,9 @@
 use crate::limits::Limiters;
 use crate::network::Network;
 use crate::origins::AllowedOrigins;
+use crate::socket_io::Engine;
 use crate::ws::Hub;
-use parlor_domain::agent::{AgentDirectory, AgentService, AuthService};
+use parlor_domain::agent::{AgentDirectory, AgentService, AuthService, SellerService};
 use parlor_domain::article::ArticleService;
 use parlor_domain::assistant::AssistantService;
 use parlor_domain::channel::ChannelService;
@@ -65,6 +66,8 @@ pub struct AppState {
     pub reader: Arc<ConversationReader>,
     /// People on our side.
     pub agents: Arc<AgentService>,
+    /// Sellers of a marketplace.
+    pub sellers: Arc<SellerService>,
     /// Logging in.
     pub auth: Arc<AuthService>,
     /// Who a token belongs to.
@@ -73,6 +76,8 @@ pub struct AppState {
     pub tickets: Arc<TicketService>,
     /// The sockets of this node.
     pub hub: Arc<Hub>,
+    /// The Socket.IO sessions of this node.
+    pub engine: Arc<Engine>,
     /// How much a caller may do.
     pub limits: Limiters,
     /// Which sites may call.

@@ -99,6 +99,7 @@ impl Load {
         let message = NewMessage {
             id: MessageId(SystemIds.ordered()),
             text: MessageText::stored(format!("Is the blue one still available? {number}")),
+            proposal: None,
             private: false,
             reply_to: None,
             client_id: Some(ClientId::parse(&format!("w-{number}"))?),

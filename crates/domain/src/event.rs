@@ -17,6 +17,8 @@ pub enum MessageChange {
     Deleted,
     /// A sign put on it or taken away.
     Reaction,
+    /// An offer or appointment moved on.
+    Action,
 }
 
 /// What one command did.

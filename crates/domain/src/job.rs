@@ -19,6 +19,8 @@ pub const CLAIMED_FOR: Duration = Duration::from_secs(15);
 pub enum JobKind {
     /// The assistant answers. The job's id is the id of the message that it makes.
     AssistantAnswer,
+    /// An offer's time runs out. The job's id is the id of the offer.
+    OfferExpiry,
 }
 
 impl JobKind {
@@ -27,6 +29,7 @@ impl JobKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::AssistantAnswer => "assistant_answer",
+            Self::OfferExpiry => "offer_expiry",
         }
     }
 
@@ -35,7 +38,17 @@ impl JobKind {
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "assistant_answer" => Some(Self::AssistantAnswer),
+            "offer_expiry" => Some(Self::OfferExpiry),
             _ => None,
+        }
+    }
+
+    /// Whether those of one conversation wait for one another. An offer that ends next week must not hold up one that ends today.
+    #[must_use]
+    pub const fn runs_in_order(self) -> bool {
+        match self {
+            Self::AssistantAnswer => true,
+            Self::OfferExpiry => false,
         }
     }
 }
@@ -76,8 +89,8 @@ pub struct Job {
 
 /// Keeps jobs. They are added and, when done, removed by [`crate::conversation::ConversationStore::commit`].
 ///
-/// Jobs of one conversation and kind run in order of their ids: a later one is not handed out while an
-/// earlier one is still tried.
+/// Jobs of one conversation and of a kind that [runs in order](JobKind::runs_in_order) run in order of their ids: a later
+/// one is not handed out while an earlier one is still tried.
 #[async_trait]
 pub trait JobRepository: Send + Sync {
     /// One of a workspace.

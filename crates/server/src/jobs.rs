@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const RENEW: Duration = Duration::from_secs(5);
 /// How many are claimed at a time.
 const AT_A_TIME: usize = 32;
+/// So many run at a time before the next are claimed.
+const MOST_RUNNING: usize = 256;
 /// How long a statement may take: a connection that the network dropped without a word would be waited for for ever.
 const PATIENCE: Duration = Duration::from_secs(12);
 /// How long a piece of work may take; an answer takes two minutes at most, but for its database.
@@ -77,7 +79,14 @@ impl Jobs {
                     claims.spawn(async move { jobs.claim().await });
                 }
                 Some(claimed) = claims.join_next(), if !claims.is_empty() => match claimed {
-                    Ok(Ok(due)) => due.into_iter().for_each(|job| self.begin(job, false, &mut tasks)),
+                    Ok(Ok(due)) => {
+                        // A full hand means that there is more: many offers may end at the same moment.
+                        let more = due.len() == AT_A_TIME && tasks.len() < MOST_RUNNING;
+                        due.into_iter().for_each(|job| self.begin(job, false, &mut tasks));
+                        if more {
+                            look.reset_immediately();
+                        }
+                    }
                     Ok(Err(error)) => tracing::warn!(%error, "jobs could not be looked for"),
                     Err(error) => tracing::error!(%error, "looking for jobs ended"),
                 },
@@ -145,6 +154,7 @@ impl Jobs {
                 }
                 Ok(())
             }
+            JobKind::OfferExpiry => self.state.conversations.expire_offer(job).await,
         }
     }
 
@@ -175,6 +185,8 @@ impl Jobs {
     }
 
     async fn failed(&self, job: &Job, error: &CommandError) -> Result<(), RepositoryError> {
+        let now = self.state.clock.now();
+        let mut dead_at = None;
         if job.attempts + 1 >= ATTEMPTS {
             match job.kind {
                 // It ends at a person, and never as a dead job: the conversation would owe it for ever and get no other answer.
@@ -184,12 +196,15 @@ impl Jobs {
                         return Ok(());
                     }
                 }
+                // The database will be there again, and then the offer ends. Anything else admins see among the dead ones.
+                JobKind::OfferExpiry if matches!(error, CommandError::Busy | CommandError::Unavailable) => {}
+                JobKind::OfferExpiry => dead_at = Some(now),
             }
         }
-        let run_at = self.state.clock.now().plus(wait_after(job.attempts, self.state.ids.random()));
+        let run_at = now.plus(wait_after(job.attempts, self.state.ids.random()));
         patiently(async {
             let work = self.state.store.begin().await?;
-            work.jobs().give_back(job.id, self.node, run_at, &error.to_string(), None).await?;
+            work.jobs().give_back(job.id, self.node, run_at, &error.to_string(), dead_at).await?;
             work.commit().await
         })
         .await

@@ -4,9 +4,10 @@ use crate::config::{AllowedOrigins as ConfiguredSites, ConfigError, Settings};
 use actix_web::web;
 use parlor_api::limits::Limiters;
 use parlor_api::origins::{AllowedOrigins, ConfiguredOrigins};
+use parlor_api::socket_io::Engine;
 use parlor_api::state::{ApiSettings, AppState, RenderMetrics};
 use parlor_api::ws::{Hub, HubDependencies};
-use parlor_domain::agent::{AgentDirectory, AgentService, AuthService};
+use parlor_domain::agent::{AgentDirectory, AgentService, AuthService, SellerService};
 use parlor_domain::article::ArticleService;
 use parlor_domain::assistant::{AssistantDependencies, AssistantService, LiveAnswers};
 use parlor_domain::channel::ChannelService;
@@ -160,10 +161,12 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
             hasher.clone(),
             writer.clone(),
         )),
+        sellers: Arc::new(SellerService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), writer.clone())),
         auth: Arc::new(AuthService::new(database.clone(), bus.clone(), clock.clone(), ids.clone(), hasher, tokens)),
         directory,
         tickets: Arc::new(TicketService::new(database.clone(), clock.clone(), ids.clone())),
         hub,
+        engine: Arc::new(Engine::default()),
         limits: Limiters::new(settings.limits),
         origins: AllowedOrigins::new(settings.public_origin.clone(), configured),
         settings: ApiSettings {

@@ -8,7 +8,7 @@ use parlor_domain::assistant::AssistantSettings;
 use parlor_domain::audit::AuditEntry;
 use parlor_domain::channel::{Channel, ChannelKind, IdentityRule};
 use parlor_domain::clock::Timestamp;
-use parlor_domain::conversation::{AgentMark, CommitItem, Conversation, ConversationKind, Handler, ReadMark, Status};
+use parlor_domain::conversation::{AgentMark, CommitItem, Conversation, ConversationKind, Handler, ReadMark, Seller, Status, Subject};
 use parlor_domain::id::{
     AgentId, ArticleId, AuditId, ChannelId, ConversationId, Ids, JobId, LoginId, MessageId, RoomKey, SessionId, VisitorId, VisitorKey, WorkspaceId,
 };
@@ -112,6 +112,7 @@ pub fn an_agent(workspace: &Workspace, role: Role) -> Agent {
         settings: AgentSettings::default(),
         created_at: now(),
         updated_at: now(),
+        unclaimed: false,
         deactivated_at: None,
     }
 }
@@ -156,6 +157,7 @@ pub fn a_conversation(visitor: &Visitor) -> Conversation {
         room_key: RoomKey::new(IDS.random()),
         kind: ConversationKind::Chat,
         client_ref: None,
+        seller: None,
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Queue,
@@ -185,6 +187,27 @@ pub fn a_conversation(visitor: &Visitor) -> Conversation {
         created_at: now(),
         updated_at: now(),
         deleted_at: None,
+    }
+}
+
+/// A customer's conversation with a seller about a listing with a price, under an id of the client's own; without a message.
+#[must_use]
+pub fn a_marketplace_conversation(customer: &Visitor, seller: &Agent) -> Conversation {
+    Conversation {
+        kind: ConversationKind::Marketplace,
+        client_ref: Some(format!("thread-{}", a_number())),
+        handler: Handler::Agent(seller.id),
+        seller: Some(Seller {
+            id: seller.id,
+            email: seller.email.as_str().to_owned(),
+        }),
+        subject: Some(Subject {
+            kind: "listing".to_owned(),
+            external_id: Some(format!("listing-{}", a_number())),
+            title: "Bicycle".to_owned(),
+            price: Some(18_500.into()),
+        }),
+        ..a_conversation(customer)
     }
 }
 
@@ -221,6 +244,17 @@ pub fn by_assistant() -> Sender {
     }
 }
 
+/// The server as an author.
+#[must_use]
+pub const fn by_system() -> Sender {
+    Sender {
+        kind: SenderKind::System,
+        id: None,
+        name: None,
+        reported: false,
+    }
+}
+
 /// The visitor's next message in a conversation, which does not count it yet; [`say`] makes one that is counted.
 #[must_use]
 pub fn a_message(conversation: &Conversation) -> Message {
@@ -237,6 +271,15 @@ pub fn say(conversation: &mut Conversation, sender: Sender, text: &str) -> Messa
     conversation.rev += 1;
     conversation.last_message = Some(Conversation::preview_of(text));
     made(conversation, sender, text, false)
+}
+
+/// The next message of a conversation, counted in its row: a pending offer.
+pub fn offer(conversation: &mut Conversation, sender: Sender, price: impl Into<serde_json::Number>) -> Message {
+    Message {
+        kind: MessageKind::Offer,
+        payload: Some(serde_json::json!({"offerPrice": price.into(), "status": "pending", "expiresAt": "2030-01-01T00:00:00Z"})),
+        ..say(conversation, sender, "An offer")
+    }
 }
 
 /// The next note of a conversation, counted in its row.
@@ -339,6 +382,23 @@ pub fn a_job(conversation: &Conversation) -> Job {
         workspace_id: conversation.workspace_id,
         conversation_id: conversation.id,
         kind: JobKind::AssistantAnswer,
+        attempts: 0,
+        run_at: now(),
+        claim: None,
+        last_error: None,
+        dead_at: None,
+        created_at: now(),
+    }
+}
+
+/// The work that ends an offer, due now.
+#[must_use]
+pub fn an_expiry(offer: &Message) -> Job {
+    Job {
+        id: JobId(offer.id.0),
+        workspace_id: offer.workspace_id,
+        conversation_id: offer.conversation_id,
+        kind: JobKind::OfferExpiry,
         attempts: 0,
         run_at: now(),
         claim: None,

@@ -7,9 +7,10 @@ use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::LocalBoxFuture;
 use parlor_domain::agent::{Bearer, Caller, Role};
 use parlor_domain::channel::Channel;
-use parlor_domain::conversation::{Actor, Conversation, Viewer, VisitorActor};
+use parlor_domain::conversation::{Actor, Conversation, Party, Viewer, VisitorActor};
 use parlor_domain::creation::CreationKey;
 use parlor_domain::id::{ChannelId, RoomKey, VisitorKey};
+use parlor_domain::security::HostClaims;
 use parlor_domain::text::ClientId;
 use parlor_domain::visitor::Visitor;
 use std::sync::Arc;
@@ -42,6 +43,10 @@ pub enum PersonAuth {
     /// Our side.
     Staff(Caller),
 }
+
+/// A customer or a seller of a marketplace, each known by a verified e-mail address.
+#[derive(Debug)]
+pub struct PartyAuth(pub Party);
 
 /// The holder of the room key in the path.
 #[derive(Debug)]
@@ -134,8 +139,9 @@ async fn caller(request: &HttpRequest) -> Result<Caller, Problem> {
     let token = bearer(request)?.ok_or_else(Problem::unauthenticated)?;
     match state.directory.authenticate(token).await? {
         Bearer::Staff(caller) => Ok(caller),
-        // People of the host site are known, and have no business here.
-        Bearer::Customer(_) | Bearer::Seller => Err(Problem::new(Code::Forbidden, "This is for agents; the token belongs to a customer or seller.")),
+        Bearer::Seller(claims) => seller_of_claims(request, &state, &claims).await,
+        // Customers of the host site are known, and have no business here.
+        Bearer::Customer(_) => Err(Problem::new(Code::Forbidden, "This is for agents; the token belongs to a customer.")),
     }
 }
 
@@ -199,22 +205,61 @@ pub async fn visitor_of(request: &HttpRequest, state: &AppState, named: Option<&
         return visitor_by_key(state, key.trim()).await.map(Some);
     }
     let Some(token) = bearer(request)? else { return Ok(None) };
+    match known(request, state, token).await? {
+        Known::Visitor(visitor) => Ok(Some(visitor)),
+        Known::Agent(_) => Err(Problem::new(
+            Code::Forbidden,
+            "This is the customer's side; agents use the paths under /api/admin/.",
+        )),
+    }
+}
+
+/// Whom a bearer token proves.
+enum Known {
+    Visitor(Arc<Visitor>),
+    Agent(Caller),
+}
+
+async fn known(request: &HttpRequest, state: &AppState, token: &str) -> Result<Known, Problem> {
     if let Ok(key) = token.parse::<VisitorKey>() {
         return match state.visitors.authenticate(key).await {
-            Ok(visitor) => Ok(Some(visitor)),
+            Ok(visitor) => Ok(Known::Visitor(visitor)),
             Err(parlor_domain::visitor::VisitorError::NotFound) => Err(Problem::unauthenticated()),
             Err(error) => Err(error.into()),
         };
     }
-    match state.directory.authenticate(token).await? {
+    Ok(match state.directory.authenticate(token).await? {
         Bearer::Customer(claims) => {
             let channel = channel_for(request, state, None).await?;
-            Ok(Some(state.visitors.of_claims(&channel, &claims).await?))
+            Known::Visitor(state.visitors.of_claims(&channel, &claims).await?)
         }
-        Bearer::Staff(_) | Bearer::Seller => Err(Problem::new(
-            Code::Forbidden,
-            "This is the customer's side; agents use the paths under /api/admin/.",
-        )),
+        Bearer::Seller(claims) => Known::Agent(seller_of_claims(request, state, &claims).await?),
+        Bearer::Staff(caller) => Known::Agent(caller),
+    })
+}
+
+/// A seller of the host site, who is made at first sight.
+async fn seller_of_claims(request: &HttpRequest, state: &AppState, claims: &HostClaims) -> Result<Caller, Problem> {
+    let channel = channel_for(request, state, None).await?;
+    Ok(state.sellers.of_claims(channel.workspace_id, claims).await?)
+}
+
+fn party(known: Known) -> Result<Party, Problem> {
+    match known {
+        Known::Visitor(visitor) => {
+            let email = visitor.email.as_ref().filter(|email| email.verified).map(|email| email.value.clone());
+            let email = email.ok_or_else(|| {
+                let detail =
+                    "The two sides know one another by verified e-mail addresses, and you have none: log in with a token of the host site that has `email`.";
+                Problem::new(Code::Forbidden, detail)
+            })?;
+            Ok(Party::Customer(visitor, email))
+        }
+        Known::Agent(caller) => {
+            let email = caller.email.clone().filter(|_| caller.machine.is_none());
+            let email = email.ok_or_else(|| Problem::new(Code::Forbidden, "This is for customers and sellers; API keys use the paths under /api/admin/."))?;
+            Ok(Party::Seller(caller.actor(), email))
+        }
     }
 }
 
@@ -286,6 +331,20 @@ impl FromRequest for PersonAuth {
                 .await?
                 .map(Self::Visitor)
                 .ok_or_else(Problem::unauthenticated)
+        })
+    }
+}
+
+impl FromRequest for PartyAuth {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let state = state_of(&request)?;
+            let token = bearer(&request)?.ok_or_else(Problem::unauthenticated)?;
+            party(known(&request, &state, token).await?).map(Self)
         })
     }
 }

@@ -44,6 +44,11 @@ impl Fields {
         result.map_err(|error| self.wrong(field, error)).ok()
     }
 
+    /// Adds what is wrong with a part that was looked at by itself.
+    pub fn append(&mut self, part: Self) {
+        self.errors.extend(part.errors);
+    }
+
     /// Whether nothing is wrong so far.
     ///
     /// # Errors

@@ -9,8 +9,8 @@ mod whole;
 
 pub use address::{ClientAddress, request_origin};
 pub use auth::{
-    AdminAuth, LoginAuth, OwnerAuth, PersonAuth, RoomAuth, StaffAuth, VisitorAuth, bearer, channel_for, idempotency_key, idempotency_text, visitor_by_key,
-    visitor_of,
+    AdminAuth, LoginAuth, OwnerAuth, PartyAuth, PersonAuth, RoomAuth, StaffAuth, VisitorAuth, bearer, channel_for, idempotency_key, idempotency_text,
+    visitor_by_key, visitor_of,
 };
 pub(crate) use body::wrong_field;
 pub use body::{BeaconBody, Body, MAX_BODY, OptionalBody, objects};

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod chats;
 pub mod help;
 mod html;
+pub mod marketplace;
 pub mod operations;
 pub mod rooms;
 pub mod shared;

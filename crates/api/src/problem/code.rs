@@ -30,6 +30,8 @@ pub enum Code {
     MethodNotAllowed,
     /// The state forbids it.
     Conflict,
+    /// The client's id of a conversation belongs to other people.
+    IdTaken,
     /// The visitor is verified as somebody else.
     IdentityConflict,
     /// The session has ended.
@@ -52,7 +54,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for documents and tests.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidInput,
         Self::VisitorRequired,
         Self::ChatUnknown,
@@ -64,6 +66,7 @@ impl Code {
         Self::SessionNotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::IdTaken,
         Self::IdentityConflict,
         Self::SessionEnded,
         Self::TooLarge,
@@ -90,6 +93,7 @@ impl Code {
             Self::SessionNotFound => "session_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Conflict => "conflict",
+            Self::IdTaken => "id_taken",
             Self::IdentityConflict => "identity_conflict",
             Self::SessionEnded => "session_ended",
             Self::TooLarge => "too_large",
@@ -111,7 +115,7 @@ impl Code {
             Self::Forbidden | Self::VisitorMismatch => StatusCode::FORBIDDEN,
             Self::NotFound | Self::VisitorNotFound | Self::SessionNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict | Self::IdentityConflict | Self::SessionEnded => StatusCode::CONFLICT,
+            Self::Conflict | Self::IdTaken | Self::IdentityConflict | Self::SessionEnded => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -139,6 +143,7 @@ impl Code {
             Self::SessionNotFound => "Session not found",
             Self::MethodNotAllowed => "Method not allowed",
             Self::Conflict => "Conflict",
+            Self::IdTaken => "Id taken",
             Self::IdentityConflict => "Verified as somebody else",
             Self::SessionEnded => "Session ended",
             Self::TooLarge => "Too large",

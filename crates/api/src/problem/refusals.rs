@@ -1,10 +1,10 @@
 //! Each refusal of the domain as a problem, in a `match` without `_`.
 
 use super::{Code, Problem};
-use parlor_domain::agent::{AgentError, AuthError, AuthenticationError, SetupError};
+use parlor_domain::agent::{AgentError, AuthError, AuthenticationError, SellerError, SetupError};
 use parlor_domain::article::ArticleError;
 use parlor_domain::channel::ChannelError;
-use parlor_domain::conversation::{AssignError, BeginError, CommandError, ReadError};
+use parlor_domain::conversation::{AssignError, BeginError, CommandError, ReadError, SaveError};
 use parlor_domain::realtime::TicketError;
 use parlor_domain::security::SecurityError;
 use parlor_domain::session::SessionError;
@@ -61,6 +61,42 @@ impl From<ReadError> for Problem {
         match error {
             ReadError::NotFound => Self::not_found("conversation"),
             ReadError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<SaveError> for Problem {
+    fn from(error: SaveError) -> Self {
+        match error {
+            SaveError::IdTaken => Self::new(Code::IdTaken, "This id belongs to a conversation of other people; choose another one."),
+            SaveError::SellerMissing => Self::field("sellerId", "is required when a conversation begins"),
+            SaveError::Seller(SellerError::Repository(error)) => error.into(),
+            SaveError::Seller(SellerError::NoEmail | SellerError::EmailTaken | SellerError::Deactivated) => Self::field("sellerId", "is nobody who sells here"),
+            SaveError::CustomerBegins => Self::new(
+                Code::Forbidden,
+                "Not allowed: a conversation begins with its customer; as its seller you save those that are known.",
+            ),
+            SaveError::Message(place, error) => Self::field(&format!("messages[{place}].text"), error.to_string()),
+            SaveError::Begin(error) => error.into(),
+            SaveError::Command(error) => error.into(),
+            SaveError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<SellerError> for Problem {
+    fn from(error: SellerError) -> Self {
+        match error {
+            SellerError::NoEmail => Self::new(
+                Code::Forbidden,
+                "Sellers are known by a verified e-mail address, and the token has none: log in with a token that has `email`.",
+            ),
+            SellerError::EmailTaken => Self::new(
+                Code::Forbidden,
+                "The e-mail address of the token belongs to somebody else here; ask an admin of the workspace.",
+            ),
+            SellerError::Deactivated => Self::unauthenticated(),
+            SellerError::Repository(error) => error.into(),
         }
     }
 }

@@ -8,16 +8,17 @@ use super::protocol::{
     MarksDelivered, MarksRead, Nothing, PresenceSet, RefreshReply, ReplyData, ReplyFrame, Resume, ResumeResult, Resumed, SentReply, SessionHello, SessionReply,
     StateWord, SubscribeReply, VERSION, VisitorPage,
 };
-use super::queue::Headroom;
+use super::queue::{Headroom, Queue};
 use super::wire::{self, MAX_MESSAGE};
 use crate::extract::Fields;
+use crate::families::shared::parse_proposal;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::web;
-use parlor_domain::conversation::{Audience, Catchup, Conversation, ReadError, Viewer};
+use parlor_domain::conversation::{Audience, Catchup, Conversation, ReadError, SendMessage, Viewer};
 use parlor_domain::event::Signal;
 use parlor_domain::id::{ChannelId, ConversationId, MessageId, RoomKey, VisitorId};
-use parlor_domain::message::Side;
+use parlor_domain::message::{Proposal, Side};
 use parlor_domain::text::{ClientId, Line, MessageText};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -38,6 +39,8 @@ pub struct Context {
     pub state: web::Data<AppState>,
     /// The socket.
     pub client: Arc<Client>,
+    /// What waits for it.
+    pub queue: Arc<Queue>,
     channel: Option<ChannelId>,
     page_at: Cell<Option<Instant>>,
     viewing: RefCell<HashSet<ConversationId>>,
@@ -60,10 +63,11 @@ const NOTHING: ReplyData = ReplyData::Nothing(Nothing {});
 impl Context {
     /// Begins.
     #[must_use]
-    pub fn new(state: web::Data<AppState>, client: Arc<Client>, channel: Option<ChannelId>) -> Self {
+    pub fn new(state: web::Data<AppState>, client: Arc<Client>, queue: Arc<Queue>, channel: Option<ChannelId>) -> Self {
         Self {
             state,
             client,
+            queue,
             channel,
             page_at: Cell::new(None),
             viewing: RefCell::default(),
@@ -93,7 +97,7 @@ pub async fn run(context: Rc<Context>, id: Option<String>, command: Command) {
     if !context.state.hub.renew(&context.client).await {
         return;
     }
-    let queue = &context.client.queue;
+    let queue = &context.queue;
     let (result, start) = match context.execute(command).await {
         Ok(Done { data, start }) => (Ok(data), start),
         Err(problem) => (Err(ErrorBody::from(problem)), Vec::new()),
@@ -113,7 +117,7 @@ pub async fn run(context: Rc<Context>, id: Option<String>, command: Command) {
 pub async fn welcome(context: &Context) {
     let room = match context.client.identity() {
         Identity::Room(room) => Some(room),
-        Identity::Agent(_) | Identity::Visitor(_) => None,
+        Identity::Agent(_) | Identity::Seller(_) | Identity::Visitor(_) => None,
     };
     let mut resumed = Vec::new();
     let mut start = Vec::new();
@@ -121,23 +125,20 @@ pub async fn welcome(context: &Context) {
         match context.state.reader.get(context.client.identity().viewer(), room.conversation_id).await {
             Ok(conversation) => {
                 let (told, catchup) = context
-                    .resume(&conversation.room_key.expose().to_string(), None, &mut context.client.queue.headroom())
+                    .resume(&conversation.room_key.expose().to_string(), None, &mut context.queue.headroom())
                     .await;
                 resumed.push(told);
                 start.extend(catchup);
             }
             // A greeting without the room would be a socket that stays silent for ever.
             Err(error) => {
-                context.client.queue.close(login::no_room(error));
+                context.client.close(login::no_room(error));
                 return;
             }
         }
     }
     let session = context.session(resumed);
-    context
-        .client
-        .queue
-        .send(encode(Event::Welcome(session), None, None, Some(context.state.clock.now())));
+    context.queue.send(encode(Event::Welcome(session), None, None, Some(context.state.clock.now())));
     for catchup in start {
         context.state.hub.start(&context.client, &catchup);
     }
@@ -149,6 +150,24 @@ fn not_found() -> Problem {
 
 fn forbidden(why: &str) -> Problem {
     Problem::new(Code::Forbidden, format!("Not allowed: {why}."))
+}
+
+/// The offer or appointment that a message is.
+fn proposal_in(fields: &mut Fields, kind: Option<&str>, payload: Option<serde_json::Value>) -> Option<Proposal> {
+    let propose = match kind.unwrap_or("text") {
+        "offer" => Proposal::offer,
+        "appointment" => Proposal::appointment,
+        "text" if payload.is_some() => {
+            fields.wrong("data.message.payload", "must be left out for type text");
+            return None;
+        }
+        "text" => return None,
+        _ => {
+            fields.wrong("data.message.type", "must be text, offer or appointment");
+            return None;
+        }
+    };
+    parse_proposal(fields, "data.message.payload", payload.as_ref(), propose)
 }
 
 impl Context {
@@ -192,7 +211,7 @@ impl Context {
         }
         let mut resumed = Vec::new();
         let mut start = Vec::new();
-        let mut headroom = self.client.queue.headroom();
+        let mut headroom = self.queue.headroom();
         let mut seen = HashSet::new();
         // One name can be written in several ways; what is no name is no conversation.
         let is_new = |wish: &&Resume| wish.conversation_id.parse::<Uuid>().map_or(true, |known_as| seen.insert(known_as));
@@ -238,7 +257,7 @@ impl Context {
             Err(problem) => {
                 if problem.code.is_retryable() {
                     // The database is away, the conversation is not: the client is to come back and ask again.
-                    self.client.queue.close(super::close::Close::TooSlow);
+                    self.client.close(super::close::Close::TooSlow);
                 }
                 (told(ResumeResult::NotFound, 0, 0), None)
             }
@@ -255,14 +274,14 @@ impl Context {
                 Ok(ReplyData::Refreshed(RefreshReply { expires_at }))
             }
             Ok(_) | Err(super::close::Close::Unauthenticated) => {
-                self.client.queue.close(super::close::Close::Unauthenticated);
+                self.client.close(super::close::Close::Unauthenticated);
                 Err(Problem::new(
                     Code::Unauthenticated,
                     "Authentication required: send a valid token of the same identity.",
                 ))
             }
             Err(super::close::Close::Forbidden) => {
-                self.client.queue.close(super::close::Close::Forbidden);
+                self.client.close(super::close::Close::Forbidden);
                 Err(forbidden("this login opens no socket here"))
             }
             Err(_) => Err(Problem::new(Code::Unavailable, "The token cannot be checked right now; send it again.")),
@@ -277,7 +296,7 @@ impl Context {
         }
         let identity = self.client.identity();
         let conversation = match identity.viewer() {
-            Viewer::Staff(_) => self.state.reader.get(identity.viewer(), ConversationId(known_as)).await?,
+            Viewer::Staff(_) | Viewer::Seller(..) => self.state.reader.get(identity.viewer(), ConversationId(known_as)).await?,
             Viewer::Visitor(workspace, visitor) => {
                 let found = self.state.reader.by_room_key(RoomKey::new(known_as)).await?;
                 let own = found.workspace_id == workspace && found.visitor_id == visitor;
@@ -338,9 +357,7 @@ impl Context {
     }
 
     async fn subscribe(&self, subscribe: ConversationSubscribe) -> Result<Done, Problem> {
-        let catchup = self
-            .begin(&subscribe.conversation_id, subscribe.after_rev, &mut self.client.queue.headroom())
-            .await?;
+        let catchup = self.begin(&subscribe.conversation_id, subscribe.after_rev, &mut self.queue.headroom()).await?;
         match self.subscribed(&catchup).await {
             Ok(reply) => Ok(Done {
                 data: ReplyData::Subscribed(reply),
@@ -357,7 +374,7 @@ impl Context {
         let conversation = &catchup.conversation;
         let me = match self.client.identity() {
             Identity::Agent(caller) => Some(self.state.reader.own_mark(conversation.id, caller.id).await?.seq),
-            Identity::Visitor(_) | Identity::Room(_) => None,
+            Identity::Seller(_) | Identity::Visitor(_) | Identity::Room(_) => None,
         };
         let audience = self.client.audience;
         let (status, handled_by) = match audience {
@@ -388,24 +405,20 @@ impl Context {
         let mut fields = Fields::new();
         let client_id = fields.parsed("data.message.client_id", ClientId::parse(&message.client_id));
         let text = fields.parsed("data.message.text", MessageText::parse(&message.text));
-        if message.kind.as_deref().is_some_and(|kind| kind != "text") {
-            fields.wrong("data.message.type", "must be text");
-        }
-        if message.payload.is_some() {
-            fields.wrong("data.message.payload", "must be left out for type text");
-        }
+        let proposal = proposal_in(&mut fields, message.kind.as_deref(), message.payload);
         if message.attachment_ids.is_some_and(|ids| !ids.is_empty()) {
             fields.wrong("data.message.attachment_ids", "name no uploaded files");
         }
         let (text, client_id) = fields.take(text.zip(client_id))?;
         let id = self.resolve(&command.conversation_id).await?;
-        let private = message.private.unwrap_or(false);
-        let actor = self.client.identity().actor();
-        let sent = self
-            .state
-            .conversations
-            .send_message(actor, id, text, private, message.reply_to.map(MessageId), Some(client_id), None)
-            .await?;
+        let message = SendMessage {
+            proposal,
+            private: message.private.unwrap_or(false),
+            reply_to: message.reply_to.map(MessageId),
+            client_id: Some(client_id),
+            ..SendMessage::text(text)
+        };
+        let sent = self.state.conversations.send_message(self.client.identity().actor(), id, message).await?;
         let rev = match self.client.audience {
             Audience::Public => sent.message.rev.unwrap_or_default(),
             Audience::Staff => sent.message.staff_rev,
@@ -431,7 +444,7 @@ impl Context {
                     my_unread_count: Some(conversation.unread_by_agent(own)),
                 }
             }
-            Identity::Visitor(_) | Identity::Room(_) => MarkReply {
+            Identity::Seller(_) | Identity::Visitor(_) | Identity::Room(_) => MarkReply {
                 unread_count: conversation.unread_by_visitor(),
                 my_unread_count: None,
             },

@@ -70,13 +70,32 @@ impl Inlet {
     }
 }
 
-/// The body of the answer 101: what waits in the queue.
-struct Outlet {
-    queue: Arc<Queue>,
-    _open: OpenSocket,
+/// What a socket is to be sent.
+pub trait Source: 'static {
+    /// The next frame; `None` after the last one.
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Bytes>>;
+
+    /// The socket is gone.
+    fn abandon(&self);
 }
 
-impl MessageBody for Outlet {
+impl Source for Queue {
+    fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Bytes>> {
+        Self::poll_next(self, context)
+    }
+
+    fn abandon(&self) {
+        Self::abandon(self);
+    }
+}
+
+/// The body of the answer 101: what waits in the source. Whatever counts the socket lives as long.
+struct Outlet<S: Source, G: 'static> {
+    source: Arc<S>,
+    _open: G,
+}
+
+impl<S: Source, G: Unpin + 'static> MessageBody for Outlet<S, G> {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
@@ -84,7 +103,7 @@ impl MessageBody for Outlet {
     }
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        let next = self.queue.poll_next(context);
+        let next = self.source.poll_next(context);
         if let Poll::Ready(Some(_)) = next {
             metrics::counter!("parlor_frames_sent_total").increment(1);
         }
@@ -92,10 +111,10 @@ impl MessageBody for Outlet {
     }
 }
 
-impl Drop for Outlet {
+impl<S: Source, G: 'static> Drop for Outlet<S, G> {
     fn drop(&mut self) {
         // The socket is gone: its task is to know.
-        self.queue.abandon();
+        self.source.abandon();
     }
 }
 
@@ -115,20 +134,28 @@ pub async fn upgrade(request: &HttpRequest, payload: web::Payload, queue: Arc<Qu
             format!("None of the offered subprotocols is known; offer {SUBPROTOCOL} or none."),
         ));
     }
+    shake_hands(request, payload, &[SUBPROTOCOL], Reader::default(), queue, open).await
+}
+
+/// The same with other words: these subprotocols, this reader, this source of what is sent. `open` lives as long as the socket.
+///
+/// # Errors
+/// The request is no WebSocket upgrade.
+pub async fn shake_hands<S: Source, G: Unpin + 'static>(
+    request: &HttpRequest,
+    payload: web::Payload,
+    subprotocols: &[&str],
+    reader: Reader,
+    source: Arc<S>,
+    open: G,
+) -> Result<(HttpResponse, Inlet), Problem> {
     // Only the handshake is actix-ws's: its reader and writer stay without work.
     let nothing = web::Payload::from_request(request, &mut Payload::None)
         .await
         .map_err(|error| Problem::internal(&error))?;
-    let (response, _, _) = actix_ws::handle_with_protocols(request, nothing, &[SUBPROTOCOL])
+    let (response, _, _) = actix_ws::handle_with_protocols(request, nothing, subprotocols)
         .map_err(|error| Problem::new(Code::InvalidInput, format!("This address speaks WebSocket: {error}.")))?;
     let scissors = request.conn_data::<Scissors>().cloned();
-    let response = response.map_body(|_, _| Outlet { queue, _open: open }).map_into_boxed_body();
-    Ok((
-        response,
-        Inlet {
-            payload,
-            reader: Reader::default(),
-            scissors,
-        },
-    ))
+    let response = response.map_body(|_, _| Outlet { source, _open: open }).map_into_boxed_body();
+    Ok((response, Inlet { payload, reader, scissors }))
 }

@@ -51,6 +51,8 @@ pub struct VisitorLogin {
 pub enum Identity {
     /// Staff.
     Agent(Caller),
+    /// A seller, or an agent in what it sells: on our side, and as a reader one of the two parties.
+    Seller(Caller),
     /// A visitor, in all of its conversations.
     Visitor(VisitorLogin),
     /// The holder of a room key.
@@ -62,7 +64,7 @@ impl Identity {
     #[must_use]
     pub fn workspace(&self) -> WorkspaceId {
         match self {
-            Self::Agent(caller) => caller.workspace_id,
+            Self::Agent(caller) | Self::Seller(caller) => caller.workspace_id,
             Self::Visitor(login) => login.visitor.workspace_id,
             Self::Room(room) => room.workspace_id,
         }
@@ -72,7 +74,7 @@ impl Identity {
     #[must_use]
     pub fn id(&self) -> Uuid {
         match self {
-            Self::Agent(caller) => caller.id.0,
+            Self::Agent(caller) | Self::Seller(caller) => caller.id.0,
             Self::Visitor(login) => login.visitor.id.0,
             Self::Room(room) => room.visitor_id.0,
         }
@@ -82,7 +84,7 @@ impl Identity {
     #[must_use]
     pub const fn side(&self) -> Side {
         match self {
-            Self::Agent(_) => Side::Agent,
+            Self::Agent(_) | Self::Seller(_) => Side::Agent,
             Self::Visitor(_) | Self::Room(_) => Side::Visitor,
         }
     }
@@ -92,7 +94,7 @@ impl Identity {
     pub const fn audience(&self) -> Audience {
         match self {
             Self::Agent(_) => Audience::Staff,
-            Self::Visitor(_) | Self::Room(_) => Audience::Public,
+            Self::Seller(_) | Self::Visitor(_) | Self::Room(_) => Audience::Public,
         }
     }
 
@@ -100,7 +102,7 @@ impl Identity {
     #[must_use]
     pub const fn expires_at(&self) -> Option<Timestamp> {
         match self {
-            Self::Agent(caller) => caller.expires_at,
+            Self::Agent(caller) | Self::Seller(caller) => caller.expires_at,
             Self::Visitor(login) => login.expires_at,
             Self::Room(_) => None,
         }
@@ -110,7 +112,7 @@ impl Identity {
     #[must_use]
     pub fn proof(&self) -> (Option<LoginId>, Option<VisitorKey>, Option<Timestamp>) {
         match self {
-            Self::Agent(caller) => (caller.login_id, None, caller.expires_at),
+            Self::Agent(caller) | Self::Seller(caller) => (caller.login_id, None, caller.expires_at),
             Self::Visitor(login) => (None, login.key, login.expires_at),
             Self::Room(_) => (None, None, None),
         }
@@ -121,6 +123,7 @@ impl Identity {
     pub fn viewer(&self) -> Viewer {
         match self {
             Self::Agent(caller) => Viewer::Staff(caller.workspace_id),
+            Self::Seller(caller) => Viewer::Seller(caller.workspace_id, caller.id),
             Self::Visitor(login) => Viewer::Visitor(login.visitor.workspace_id, login.visitor.id),
             Self::Room(room) => Viewer::Visitor(room.workspace_id, room.visitor_id),
         }
@@ -130,7 +133,7 @@ impl Identity {
     #[must_use]
     pub fn actor(&self) -> Actor {
         match self {
-            Self::Agent(caller) => Actor::Agent(caller.actor()),
+            Self::Agent(caller) | Self::Seller(caller) => Actor::Agent(caller.actor()),
             Self::Visitor(login) => {
                 let visitor = &login.visitor;
                 Actor::Visitor(VisitorActor {
@@ -144,6 +147,17 @@ impl Identity {
                 id: room.visitor_id,
                 name: room.name.clone(),
             }),
+        }
+    }
+
+    /// Whether it is one of the two between whom a conversation is: the visitor, the holder of its room key, or the seller.
+    #[must_use]
+    pub fn is_party_of(&self, conversation: &Conversation) -> bool {
+        match self {
+            Self::Agent(_) => false,
+            Self::Seller(caller) => conversation.is_sold_by(caller.id),
+            Self::Visitor(login) => conversation.visitor_id == login.visitor.id,
+            Self::Room(room) => conversation.id == room.conversation_id,
         }
     }
 
@@ -169,7 +183,7 @@ impl Identity {
 
     fn name(&self) -> Option<String> {
         match self {
-            Self::Agent(caller) => Some(caller.name.as_str().to_owned()),
+            Self::Agent(caller) | Self::Seller(caller) => Some(caller.name.as_str().to_owned()),
             Self::Visitor(login) => login.visitor.name.as_ref().map(|name| name.as_str().to_owned()),
             Self::Room(room) => room.name.clone(),
         }

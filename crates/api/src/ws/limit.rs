@@ -1,6 +1,9 @@
 //! How much one connection may do: token buckets and counters of a minute.
 
-use crate::limits_config::Rate;
+use super::close::Close;
+use super::wire::MAX_MESSAGE;
+use crate::limits_config::{Limits, Rate};
+use parlor_domain::message::Side;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -66,6 +69,75 @@ impl MinuteCount {
         }
         self.count += 1;
         self.count >= self.most
+    }
+}
+
+/// The tenth frame in a minute that nobody understands closes.
+const MAX_UNREADABLE: u32 = 10;
+/// As many refusals for too much in a minute close.
+const MAX_REFUSALS: u32 = 100;
+
+/// How much a connection may do.
+#[derive(Debug)]
+pub struct Allowance {
+    messages: Option<Bucket>,
+    commands: Option<Bucket>,
+    bytes: Option<Bucket>,
+    refusals: MinuteCount,
+    /// Counts frames that nobody understands.
+    pub unreadable: MinuteCount,
+}
+
+impl Allowance {
+    /// Before the login there are no messages to be counted.
+    #[must_use]
+    pub fn new(limits: &Limits, now: Instant) -> Self {
+        let bytes = Rate {
+            per_second: limits.bytes_per_second,
+            burst: limits.bytes_per_second.max(u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX)),
+        };
+        Self {
+            messages: None,
+            commands: Bucket::new(limits.commands, now),
+            bytes: Bucket::new(bytes, now),
+            refusals: MinuteCount::new(MAX_REFUSALS, now),
+            unreadable: MinuteCount::new(MAX_UNREADABLE, now),
+        }
+    }
+
+    /// Somebody logged in.
+    pub fn logged_in(&mut self, limits: &Limits, side: Side, now: Instant) {
+        let messages = match side {
+            Side::Visitor => limits.visitor_messages,
+            Side::Agent => limits.agent_messages,
+        };
+        self.messages = Bucket::new(messages, now);
+    }
+
+    /// Pays for what came, whatever it is.
+    ///
+    /// # Errors
+    /// How long until there is enough.
+    pub fn receive(&mut self, cost: usize, now: Instant) -> Result<(), Duration> {
+        let cost = f64::from(u32::try_from(cost).unwrap_or(u32::MAX));
+        self.bytes.as_mut().map_or(Ok(()), |bucket| bucket.take(cost, now))
+    }
+
+    /// Pays for a command.
+    ///
+    /// # Errors
+    /// How long until it may be done.
+    pub fn command(&mut self, is_message: bool, now: Instant) -> Result<(), Duration> {
+        let bucket = if is_message { &mut self.messages } else { &mut self.commands };
+        bucket.as_mut().map_or(Ok(()), |bucket| bucket.take(1.0, now))
+    }
+
+    /// Something was not paid for.
+    ///
+    /// # Errors
+    /// How to close, if it was one too many.
+    pub fn refuse(&mut self, now: Instant) -> Result<(), Close> {
+        if self.refusals.one_more(now) { Err(Close::TooManyRequests) } else { Ok(()) }
     }
 }
 

@@ -3,11 +3,12 @@
 use super::close::Close;
 use super::identity::{Identity, RoomHolder, VisitorLogin};
 use crate::state::AppState;
-use parlor_domain::agent::{AuthenticationError, Bearer, Caller};
-use parlor_domain::channel::{ChannelError, Origin};
+use parlor_domain::agent::{AuthenticationError, Bearer, Caller, SellerError};
+use parlor_domain::channel::{Channel, ChannelError, Origin};
 use parlor_domain::conversation::{ReadError, Viewer};
 use parlor_domain::id::{ChannelId, ConversationId, RoomKey, VisitorKey, WorkspaceId};
 use parlor_domain::realtime::{TicketError, TicketHolder, TicketService};
+use parlor_domain::security::HostClaims;
 use parlor_domain::visitor::VisitorError;
 
 /// Nothing is known while the database is away: the client comes back.
@@ -35,21 +36,66 @@ pub async fn by_token(state: &AppState, token: &str, origin: Option<&str>, chann
     match state.directory.authenticate(token).await.map_err(no_agent)? {
         Bearer::Staff(caller) => agent(caller),
         // Theirs is the Socket.IO door.
-        Bearer::Seller => Err(Close::Forbidden),
-        Bearer::Customer(claims) => {
-            let channel = state.channels.resolve(channel, origin).await.map_err(|error| match error {
-                ChannelError::NotFound | ChannelError::LastWebChannel | ChannelError::Changed => Close::Forbidden,
-                ChannelError::Repository(error) => unavailable(&error),
-                ChannelError::Security(error) => unavailable(&error),
-            })?;
-            let visitor = state.visitors.of_claims(&channel, &claims).await.map_err(no_visitor)?;
-            Ok(Identity::Visitor(VisitorLogin {
-                visitor,
-                key: None,
-                expires_at: Some(claims.expires_at),
-            }))
-        }
+        Bearer::Seller(_) => Err(Close::Forbidden),
+        Bearer::Customer(claims) => customer(state, &claims, origin, channel).await,
     }
+}
+
+/// The identity that a token proves at the Socket.IO door, where people are parties of their conversations: the customer by a
+/// token of the host site, a visitor key or a room key; the seller, or an agent in what it sells, by an own or the host site's token.
+///
+/// # Errors
+/// Why not.
+pub async fn party_by_token(state: &AppState, token: &str, origin: Option<&str>, channel: Option<ChannelId>) -> Result<Identity, Close> {
+    if let Ok(key) = token.parse::<VisitorKey>() {
+        return by_key(state, key).await;
+    }
+    match state.directory.authenticate(token).await.map_err(no_agent)? {
+        Bearer::Staff(caller) if caller.machine.is_none() => Ok(Identity::Seller(caller)),
+        Bearer::Staff(_) => Err(Close::Forbidden),
+        Bearer::Seller(claims) => {
+            let channel = entry_point(state, origin, channel).await?;
+            let seller = state.sellers.of_claims(channel.workspace_id, &claims).await;
+            seller.map(Identity::Seller).map_err(no_seller)
+        }
+        Bearer::Customer(claims) => customer(state, &claims, origin, channel).await,
+    }
+}
+
+/// A key looks the same whether it is a visitor's or a room's.
+async fn by_key(state: &AppState, key: VisitorKey) -> Result<Identity, Close> {
+    match state.visitors.authenticate(key).await {
+        Ok(visitor) => Ok(Identity::Visitor(VisitorLogin {
+            visitor,
+            key: Some(key),
+            expires_at: None,
+        })),
+        Err(VisitorError::NotFound) => match state.reader.by_room_key(RoomKey::new(key.expose())).await {
+            Ok(room) => Ok(Identity::Room(RoomHolder::from(&room))),
+            Err(ReadError::NotFound) => Err(Close::Unauthenticated),
+            Err(ReadError::Repository(error)) => Err(unavailable(&error)),
+        },
+        Err(error) => Err(no_visitor(error)),
+    }
+}
+
+async fn customer(state: &AppState, claims: &HostClaims, origin: Option<&str>, channel: Option<ChannelId>) -> Result<Identity, Close> {
+    let channel = entry_point(state, origin, channel).await?;
+    let visitor = state.visitors.of_claims(&channel, claims).await.map_err(no_visitor)?;
+    Ok(Identity::Visitor(VisitorLogin {
+        visitor,
+        key: None,
+        expires_at: Some(claims.expires_at),
+    }))
+}
+
+/// Where somebody of the host site comes in.
+async fn entry_point(state: &AppState, origin: Option<&str>, channel: Option<ChannelId>) -> Result<Channel, Close> {
+    state.channels.resolve(channel, origin).await.map_err(|error| match error {
+        ChannelError::NotFound | ChannelError::LastWebChannel | ChannelError::Changed => Close::Forbidden,
+        ChannelError::Repository(error) => unavailable(&error),
+        ChannelError::Security(error) => unavailable(&error),
+    })
 }
 
 /// The identity that a ticket stands for, if its rights still stand.
@@ -113,6 +159,14 @@ fn no_agent(error: AuthenticationError) -> Close {
     }
 }
 
+fn no_seller(error: SellerError) -> Close {
+    match error {
+        SellerError::NoEmail | SellerError::EmailTaken => Close::Forbidden,
+        SellerError::Deactivated => Close::Unauthenticated,
+        SellerError::Repository(error) => unavailable(&error),
+    }
+}
+
 fn no_visitor(error: VisitorError) -> Close {
     match error {
         VisitorError::NotFound | VisitorError::KeyReused | VisitorError::Security(_) => Close::Unauthenticated,
@@ -135,7 +189,7 @@ pub fn no_room(error: ReadError) -> Close {
 pub async fn origin_fits(state: &AppState, origin: Option<&str>, identity: &Identity) -> Result<(), Close> {
     let Some(origin) = origin else { return Ok(()) };
     let channel = match identity {
-        Identity::Agent(_) => None,
+        Identity::Agent(_) | Identity::Seller(_) => None,
         Identity::Visitor(login) => Some(login.visitor.channel_id),
         Identity::Room(room) => Some(channel_of(state, room.workspace_id, room.conversation_id).await?),
     };

@@ -3,16 +3,16 @@
 mod asyncapi;
 mod close;
 mod commands;
-mod connection;
-mod hub;
-mod identity;
-mod limit;
-mod login;
+pub(crate) mod connection;
+pub(crate) mod hub;
+pub(crate) mod identity;
+pub(crate) mod limit;
+pub(crate) mod login;
 pub mod protocol;
 mod queue;
 mod session;
 mod tickets;
-mod wire;
+pub(crate) mod wire;
 mod yaml;
 
 pub use asyncapi::{asyncapi_document, asyncapi_yaml};

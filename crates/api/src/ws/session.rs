@@ -5,17 +5,15 @@ use super::commands::{self, Context};
 use super::connection::Inlet;
 use super::hub::{Hub, encode};
 use super::identity::Identity;
-use super::limit::{Bucket, MinuteCount};
+use super::limit::{Allowance, MinuteCount};
 use super::login;
 use super::protocol::{Command, CommandFrame, ErrorBody, Event, Nothing, ReplyData, ReplyFrame, SessionHello, VERSION, read_command};
 use super::queue::Queue;
-use super::wire::{self, Incoming, MAX_MESSAGE};
-use crate::limits_config::{Limits, Rate};
+use super::wire::{self, Incoming};
 use crate::problem::Code;
 use crate::state::AppState;
 use actix_web::web;
 use futures_util::future::LocalBoxFuture;
-use parlor_domain::conversation::Audience;
 use parlor_domain::id::ChannelId;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -29,10 +27,6 @@ const LOGIN_WITHIN: Duration = Duration::from_secs(10);
 const MAX_WAITING: usize = 64;
 /// How long a closed socket may take to take what waits.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
-/// The tenth frame in a minute that nobody understands closes.
-const MAX_UNREADABLE: u32 = 10;
-/// As many refusals for too much in a minute close.
-const MAX_REFUSALS: u32 = 100;
 
 /// The door that a socket came by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,7 +155,7 @@ async fn first_frame(
         };
         let Some(message) = message else { return Ok(None) };
         let now = Instant::now();
-        let paid = allowance.receive(&message, now);
+        let paid = allowance.receive(message.cost(), now);
         let frame = match message {
             Incoming::Close => return Err(Close::Normal),
             Incoming::Text(text) => read_command(&text).map_err(|unreadable| unreadable.0),
@@ -246,61 +240,6 @@ fn reply(queue: &Queue, id: Option<String>, result: Result<ReplyData, ErrorBody>
     }
 }
 
-/// How much a connection may do.
-struct Allowance {
-    messages: Option<Bucket>,
-    commands: Option<Bucket>,
-    bytes: Option<Bucket>,
-    refusals: MinuteCount,
-    unreadable: MinuteCount,
-}
-
-impl Allowance {
-    /// Before the login there are no messages to be counted.
-    fn new(limits: &Limits, now: Instant) -> Self {
-        let bytes = Rate {
-            per_second: limits.bytes_per_second,
-            burst: limits.bytes_per_second.max(u32::try_from(MAX_MESSAGE).unwrap_or(u32::MAX)),
-        };
-        Self {
-            messages: None,
-            commands: Bucket::new(limits.commands, now),
-            bytes: Bucket::new(bytes, now),
-            refusals: MinuteCount::new(MAX_REFUSALS, now),
-            unreadable: MinuteCount::new(MAX_UNREADABLE, now),
-        }
-    }
-
-    /// Somebody logged in.
-    fn logged_in(&mut self, limits: &Limits, audience: Audience, now: Instant) {
-        let messages = match audience {
-            Audience::Public => limits.visitor_messages,
-            Audience::Staff => limits.agent_messages,
-        };
-        self.messages = Bucket::new(messages, now);
-    }
-
-    /// Pays for a frame, whatever it is.
-    fn receive(&mut self, message: &Incoming, now: Instant) -> Result<(), Duration> {
-        let cost = f64::from(u32::try_from(message.cost()).unwrap_or(u32::MAX));
-        self.bytes.as_mut().map_or(Ok(()), |bucket| bucket.take(cost, now))
-    }
-
-    /// Pays for a command.
-    fn command(&mut self, is_message: bool, now: Instant) -> Result<(), Duration> {
-        let bucket = if is_message { &mut self.messages } else { &mut self.commands };
-        bucket.as_mut().map_or(Ok(()), |bucket| bucket.take(1.0, now))
-    }
-
-    /// Something was not paid for.
-    ///
-    /// # Errors
-    /// How to close, if it was one too many.
-    fn refuse(&mut self, now: Instant) -> Result<(), Close> {
-        if self.refusals.one_more(now) { Err(Close::TooManyRequests) } else { Ok(()) }
-    }
-}
-
 /// A logged-in socket.
 struct Serving<'a> {
     hub: Arc<Hub>,
@@ -318,8 +257,8 @@ async fn serve(arrival: Arrival, login: Login, inlet: &mut Inlet, queue: &Arc<Qu
     if arrival.door == Door::AdminChat {
         client.follow_inbox(Some(None));
     }
-    allowance.logged_in(hub.limits(), client.audience, Instant::now());
-    let context = Rc::new(Context::new(arrival.state, Arc::clone(&client), channel));
+    allowance.logged_in(hub.limits(), client.identity().side(), Instant::now());
+    let context = Rc::new(Context::new(arrival.state, Arc::clone(&client), Arc::clone(queue), channel));
     tracing::debug!(connection = %client.name, "a socket logged in");
     match greeting {
         Greeting::Welcome => commands::welcome(&context).await,
@@ -391,7 +330,7 @@ impl Serving<'_> {
         metrics::counter!("parlor_frames_received_total").increment(1);
         self.context.client.heard();
         let now = Instant::now();
-        let paid = self.allowance.receive(&message, now);
+        let paid = self.allowance.receive(message.cost(), now);
         match message {
             Incoming::Text(text) => self.take_text(&text, paid, now),
             Incoming::Close => Err(Close::Normal),

@@ -56,7 +56,7 @@ async fn holder(request: &HttpRequest, state: &AppState) -> Result<TicketHolder,
         }
         match state.directory.authenticate(token).await? {
             Bearer::Staff(caller) => return of_agent(&caller),
-            Bearer::Seller => return Err(no_ticket_for_sellers()),
+            Bearer::Seller(_) => return Err(no_ticket_for_sellers()),
             Bearer::Customer(claims) => {
                 let channel = crate::extract::channel_for(request, state, None).await?;
                 let visitor = state.visitors.of_claims(&channel, &claims).await?;

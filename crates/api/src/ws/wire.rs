@@ -58,7 +58,13 @@ impl Incoming {
 /// A text as a frame.
 #[must_use]
 pub fn text(payload: &[u8]) -> Bytes {
-    frame(TEXT, payload)
+    frame(TEXT, &[payload])
+}
+
+/// A text as a frame, its first character apart from the rest: what follows may be shared.
+#[must_use]
+pub fn prefixed_text(first: u8, rest: &[u8]) -> Bytes {
+    frame(TEXT, &[&[first], rest])
 }
 
 /// A protocol ping.
@@ -70,7 +76,7 @@ pub fn ping() -> Bytes {
 /// The answer to a protocol ping.
 #[must_use]
 pub fn pong(payload: &[u8]) -> Bytes {
-    frame(PONG, payload)
+    frame(PONG, &[payload])
 }
 
 /// The last frame.
@@ -78,12 +84,13 @@ pub fn pong(payload: &[u8]) -> Bytes {
 pub fn close(close: Close) -> Bytes {
     let mut payload = close.code().to_be_bytes().to_vec();
     payload.extend_from_slice(close.reason().as_bytes());
-    frame(CLOSE, &payload)
+    frame(CLOSE, &[&payload])
 }
 
-fn frame(opcode: u8, payload: &[u8]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(payload.len() + 10);
-    match (u8::try_from(payload.len()), u16::try_from(payload.len())) {
+fn frame(opcode: u8, payload: &[&[u8]]) -> Bytes {
+    let total: usize = payload.iter().map(|part| part.len()).sum();
+    let mut bytes = BytesMut::with_capacity(total + 10);
+    match (u8::try_from(total), u16::try_from(total)) {
         (Ok(length @ 0..=125), _) => bytes.extend_from_slice(&[FIN | opcode, length]),
         (_, Ok(length)) => {
             bytes.extend_from_slice(&[FIN | opcode, 126]);
@@ -91,10 +98,10 @@ fn frame(opcode: u8, payload: &[u8]) -> Bytes {
         }
         _ => {
             bytes.extend_from_slice(&[FIN | opcode, 127]);
-            bytes.extend_from_slice(&(payload.len() as u64).to_be_bytes());
+            bytes.extend_from_slice(&(total as u64).to_be_bytes());
         }
     }
-    bytes.extend_from_slice(payload);
+    payload.iter().for_each(|part| bytes.extend_from_slice(part));
     bytes.freeze()
 }
 
@@ -107,14 +114,30 @@ struct Head {
 }
 
 /// Takes bytes as they come and gives messages.
-#[derive(Default)]
 pub struct Reader {
+    max_message: usize,
     waiting: BytesMut,
     /// A message whose last fragment has not come, and whether it is a text.
     begun: Option<(bool, BytesMut)>,
 }
 
+impl Default for Reader {
+    fn default() -> Self {
+        Self::up_to(MAX_MESSAGE)
+    }
+}
+
 impl Reader {
+    /// Takes messages of so many bytes at most.
+    #[must_use]
+    pub fn up_to(max_message: usize) -> Self {
+        Self {
+            max_message,
+            waiting: BytesMut::new(),
+            begun: None,
+        }
+    }
+
     /// Takes bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.waiting.extend_from_slice(bytes);
@@ -125,11 +148,11 @@ impl Reader {
     /// # Errors
     /// How to close: the client broke the rules.
     pub fn next(&mut self) -> Result<Option<Incoming>, Close> {
-        let Some((head, head_length)) = read_head(&self.waiting)? else {
+        let Some((head, head_length)) = read_head(&self.waiting, self.max_message)? else {
             return Ok(None);
         };
         let begun = self.begun.as_ref().map_or(0, |(_, bytes)| bytes.len());
-        if head.length + if head.opcode >= CLOSE { 0 } else { begun } > MAX_MESSAGE {
+        if head.length + if head.opcode >= CLOSE { 0 } else { begun } > self.max_message {
             return Err(Close::TooLarge);
         }
         if self.waiting.len() < head_length + head.length {
@@ -182,7 +205,7 @@ fn whole(is_text: bool, payload: &[u8]) -> Result<Incoming, Close> {
 }
 
 /// The head at the beginning of the bytes and its length, once it is there.
-fn read_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Close> {
+fn read_head(bytes: &[u8], max_message: usize) -> Result<Option<(Head, usize)>, Close> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     let (fin, opcode) = (first & FIN != 0, first & 0x0F);
     let known = matches!(opcode, CONTINUATION | TEXT | BINARY | CLOSE | PING | PONG);
@@ -197,7 +220,7 @@ fn read_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, Close> {
         (length, rest) => (u64::from(length), rest, 0),
     };
     let length = usize::try_from(length).map_err(|_| Close::TooLarge)?;
-    if length > MAX_MESSAGE {
+    if length > max_message {
         return Err(Close::TooLarge);
     }
     if opcode >= CLOSE && (length > MAX_CONTROL || !fin) {
@@ -286,6 +309,9 @@ mod tests {
     fn too_many_bytes_are_refused_as_soon_as_they_are_announced() {
         assert_eq!(read(&[FIN | TEXT, MASKED | 127, 0, 0, 0, 0, 0, 1, 0, 1]), Err(Close::TooLarge));
         assert_eq!(read(&[FIN | TEXT, MASKED | 127, 255, 255, 255, 255, 255, 255, 255, 255]), Err(Close::TooLarge));
+        let mut roomy = Reader::up_to(MAX_MESSAGE + 1);
+        roomy.push(&sent(FIN | TEXT, &vec![b'x'; MAX_MESSAGE + 1]));
+        assert!(matches!(roomy.next(), Ok(Some(Incoming::Text(_)))), "another door, another limit");
         let half = vec![b'x'; 40_000];
         assert_eq!(read(&[sent(TEXT, &half), sent(FIN | CONTINUATION, &half)].concat()), Err(Close::TooLarge));
     }
@@ -323,6 +349,7 @@ mod tests {
     #[test]
     fn what_the_server_writes_has_the_shortest_length() {
         assert_eq!(&text(b"hi")[..], [0x81, 2, b'h', b'i']);
+        assert_eq!(prefixed_text(b'h', b"i"), text(b"hi"));
         assert_eq!(text(&[b'x'; 126])[..4], [0x81, 126, 0, 126]);
         assert_eq!(text(&[b'x'; 65_536])[..10], [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
         assert_eq!(close(Close::TooLarge)[..4], [0x88, 2 + Close::TooLarge.reason().len() as u8, 0x03, 0xF1]);

@@ -1,3 +1,4 @@
+use super::sellers::insert_or_claim;
 use super::{Agent, AgentSettings, Invitation, Login, Role};
 use crate::clock::{Clock, Timestamp};
 use crate::event::{AccessChange, DomainEvent, EventBus};
@@ -309,10 +310,10 @@ impl AuthService {
                     settings: AgentSettings::default(),
                     created_at: now,
                     updated_at: now,
+                    unclaimed: false,
                     deactivated_at: None,
                 };
-                work.agents().insert(&agent).await.map_err(taken)?;
-                agent
+                insert_or_claim(&*work, agent).await.map_err(taken)?
             }
             Some(id) => {
                 let mut agent = work
@@ -326,6 +327,7 @@ impl AuthService {
                 }
                 agent.name = name;
                 agent.password = Some(password);
+                agent.unclaimed = false;
                 agent.auth_version += 1;
                 agent.updated_at = now;
                 work.agents().update(&agent).await.map_err(taken)?;

@@ -7,7 +7,7 @@ use crate::id::{AgentId, KeyHash, LoginId, WorkspaceId};
 use crate::realtime::TicketHolder;
 use crate::security::{HostClaims, HostTokens, InvalidToken, Tokens};
 use crate::store::{RepositoryError, Store};
-use crate::text::{Line, Name};
+use crate::text::{Email, Line, Name};
 use std::sync::Arc;
 
 /// Why a credential opens nothing.
@@ -42,6 +42,8 @@ pub struct Caller {
     pub id: AgentId,
     /// The name.
     pub name: Name,
+    /// The e-mail address; machines have none.
+    pub email: Option<Email>,
     /// What it may do.
     pub role: Role,
     /// The scope, if it is a machine.
@@ -81,11 +83,12 @@ impl Caller {
         self.role >= Role::Agent
     }
 
-    fn of_agent(agent: &Agent, login_id: Option<LoginId>, expires_at: Option<Timestamp>) -> Self {
+    pub(super) fn of_agent(agent: &Agent, login_id: Option<LoginId>, expires_at: Option<Timestamp>) -> Self {
         Self {
             workspace_id: agent.workspace_id,
             id: agent.id,
             name: agent.name.clone(),
+            email: Some(agent.email.clone()),
             role: agent.role,
             machine: None,
             login_id,
@@ -101,6 +104,7 @@ impl Caller {
             workspace_id: key.workspace_id,
             id: AgentId(key.id.0),
             name: key.name.clone(),
+            email: None,
             role,
             machine: Some(key.scope),
             login_id: None,
@@ -118,8 +122,8 @@ pub enum Bearer {
     Staff(Caller),
     /// A customer of the host site.
     Customer(HostClaims),
-    /// A seller of the host site whom nobody here knows.
-    Seller,
+    /// A seller of the host site whom nobody here knows yet, or not by this address.
+    Seller(HostClaims),
 }
 
 /// What all secrets of API keys begin with.
@@ -176,10 +180,12 @@ impl AgentDirectory {
                 let host = self.host.as_ref().ok_or(AuthenticationError::Invalid)?;
                 let claims = checked(host.verify(token, now)?)?;
                 match self.by_external_id(&claims.subject).await? {
+                    // The host site says another address now: that is looked at where sellers are made.
+                    Some(agent) if agent.is_active() && moves(&agent, &claims) => Ok(Bearer::Seller(claims)),
                     Some(agent) if agent.is_active() => Ok(Bearer::Staff(Caller::of_agent(&agent, None, Some(claims.expires_at)))),
                     // The claims of a deactivated agent do not make it a customer.
                     Some(_) => Err(AuthenticationError::Invalid),
-                    None if claims.role.as_deref() == Some("seller") => Ok(Bearer::Seller),
+                    None if claims.role.as_deref() == Some("seller") => Ok(Bearer::Seller(claims)),
                     None => Ok(Bearer::Customer(claims)),
                 }
             }
@@ -307,6 +313,16 @@ impl AgentDirectory {
             .map(|key| Caller::of_machine(&key))
             .ok_or(AuthenticationError::Invalid)
     }
+}
+
+/// Whether the host site vouches for another address of a seller.
+fn moves(agent: &Agent, claims: &HostClaims) -> bool {
+    let vouched = claims
+        .email
+        .as_deref()
+        .filter(|_| claims.email_verified)
+        .and_then(|email| Email::parse(email).ok());
+    agent.role == Role::Seller && vouched.is_some_and(|email| email != agent.email)
 }
 
 /// A subject must be storable as it is: it decides who somebody is.

@@ -72,7 +72,7 @@ pub struct Agent {
     pub id: AgentId,
     /// Where. An agent belongs to one workspace.
     pub workspace_id: WorkspaceId,
-    /// Unique on the server.
+    /// Unique in the workspace, and on the server among all but unclaimed ones.
     pub email: Email,
     /// Another name to log in with. Unique on the server.
     pub username: Option<Name>,
@@ -92,6 +92,8 @@ pub struct Agent {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Whether it is a seller whom a customer named by address, and whom nobody has been yet. Until then the address is not its own.
+    pub unclaimed: bool,
     /// Since when it may do nothing.
     pub deactivated_at: Option<Timestamp>,
 }

@@ -3,9 +3,11 @@ use crate::clock::Timestamp;
 use crate::id::{AgentId, ApiKeyId, InvitationId, KeyHash, LoginId, WorkspaceId};
 use crate::page::{Cursor, Limit, Page};
 use crate::store::RepositoryError;
+use crate::text::Email;
 use async_trait::async_trait;
 
-/// Keeps agents, deactivated ones included. E-mail, user name and external id are unique on the server.
+/// Keeps agents, deactivated ones included. User name and external id are unique on the server; an e-mail address is unique in
+/// its workspace, and on the server among all but unclaimed ones.
 #[async_trait]
 pub trait AgentRepository: Send + Sync {
     /// One by id, whatever its workspace; its token named it.
@@ -14,20 +16,24 @@ pub trait AgentRepository: Send + Sync {
     async fn find(&self, workspace: WorkspaceId, id: AgentId) -> Result<Option<Agent>, RepositoryError>;
     /// The same, and no other unit of work changes it until this one ends.
     async fn find_for_update(&self, workspace: WorkspaceId, id: AgentId) -> Result<Option<Agent>, RepositoryError>;
-    /// The one with this e-mail address or user name, upper and lower case being one.
+    /// The one with this e-mail address or user name, upper and lower case being one; never an unclaimed one.
     async fn find_by_login(&self, name: &str) -> Result<Option<Agent>, RepositoryError>;
+    /// The one of a workspace with this e-mail address, unclaimed or not.
+    async fn find_by_email(&self, workspace: WorkspaceId, email: &Email) -> Result<Option<Agent>, RepositoryError>;
     /// The one with this id of the host site.
     async fn find_by_external_id(&self, external_id: &str) -> Result<Option<Agent>, RepositoryError>;
     /// Those of a workspace, oldest first by `created_at`, then id.
     async fn list(&self, workspace: WorkspaceId, after: Option<Cursor>, limit: Limit) -> Result<Page<Agent>, RepositoryError>;
     /// How many active owners a workspace has; in a unit of work they stay so until it ends.
     async fn count_owners(&self, workspace: WorkspaceId) -> Result<u64, RepositoryError>;
-    /// Whether the server has any agent.
+    /// Whether the server has any agent but sellers, who come by themselves.
     async fn any(&self) -> Result<bool, RepositoryError>;
     /// Adds one; [`RepositoryError::Conflict`] if a unique value is taken.
     async fn insert(&self, agent: &Agent) -> Result<(), RepositoryError>;
     /// Writes one; [`RepositoryError::Conflict`] if a unique value is taken.
     async fn update(&self, agent: &Agent) -> Result<(), RepositoryError>;
+    /// Removes one that is unclaimed. False if it is not.
+    async fn delete_unclaimed(&self, id: AgentId) -> Result<bool, RepositoryError>;
 }
 
 /// Keeps logins.

@@ -1,3 +1,4 @@
+use super::sellers::{Moved, insert_or_claim, take_address, tell_customers};
 use super::{API_KEY_PREFIX, Agent, AgentSettings, ApiKey, ApiScope, Caller, Role};
 use crate::clock::Clock;
 use crate::conversation::{Action, Actor, Command, ConversationWriter};
@@ -143,10 +144,12 @@ impl AgentService {
             settings: AgentSettings::default(),
             created_at: now,
             updated_at: now,
+            unclaimed: false,
             deactivated_at: None,
         };
         let work = self.store.begin().await?;
-        work.agents().insert(&agent).await.map_err(taken)?;
+        let agent = insert_or_claim(&*work, agent).await.map_err(taken)?;
+        work.invitations().delete_of(agent.id).await?;
         work.commit().await?;
         self.bus.publish(DomainEvent::Access(AccessChange::AgentChanged(agent.id)));
         Ok(agent)
@@ -162,6 +165,8 @@ impl AgentService {
         may_touch(Some(by), agent.role, edit.role.unwrap_or(agent.role))?;
         let was_owner = agent.role == Role::Owner && agent.is_active();
         let (email, role) = (agent.email.clone(), agent.role);
+        // A repeat tells what an earlier attempt could not.
+        let tells = edit.email.is_some();
         agent.email = edit.email.unwrap_or(agent.email);
         agent.name = edit.name.unwrap_or(agent.name);
         agent.role = edit.role.unwrap_or(agent.role);
@@ -171,6 +176,12 @@ impl AgentService {
         if was_owner && agent.role != Role::Owner && work.agents().count_owners(by.workspace_id).await? <= 1 {
             return Err(AgentError::LastOwner);
         }
+        let moved = if agent.email == email {
+            Moved::default()
+        } else {
+            take_address(&*work, &agent).await?
+        };
+        agent.unclaimed &= agent.role == Role::Seller;
         work.agents().update(&agent).await.map_err(taken)?;
         if agent.email != email || agent.role != role {
             // A link that was made for less, or sent elsewhere, must not set the password of what the agent is now.
@@ -178,6 +189,9 @@ impl AgentService {
         }
         work.commit().await?;
         self.bus.publish(DomainEvent::Access(AccessChange::AgentChanged(id)));
+        if tells {
+            tell_customers(&*self.store, &self.writer, &agent, moved).await?;
+        }
         Ok(agent)
     }
 

@@ -62,5 +62,5 @@ pub(super) fn answers(message: &Message) -> Option<i64> {
 }
 
 fn is_said(message: &Message) -> bool {
-    !message.private && message.deleted_at.is_none() && message.kind == MessageKind::Text && message.sender.kind != SenderKind::System
+    !message.private && message.deleted_at.is_none() && message.kind != MessageKind::System && message.sender.kind != SenderKind::System
 }

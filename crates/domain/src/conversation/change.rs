@@ -19,7 +19,7 @@ pub struct ChangedFields {
     pub labels: bool,
     /// The flag.
     pub flag: bool,
-    /// The customer's name or address.
+    /// The customer's name or address, or the seller's.
     pub customer: bool,
     /// Status as visitors see it.
     pub visitor_status: bool,
@@ -37,7 +37,7 @@ impl ChangedFields {
             subject: before.subject != after.subject,
             labels: before.labels != after.labels,
             flag: before.flag != after.flag,
-            customer: (&before.customer_name, &before.customer_email) != (&after.customer_name, &after.customer_email),
+            customer: (&before.customer_name, &before.customer_email, &before.seller) != (&after.customer_name, &after.customer_email, &after.seller),
             visitor_status: before.status.for_visitor() != after.status.for_visitor(),
             visitor_handler: before.handler.for_visitor() != after.handler.for_visitor(),
         }
@@ -108,10 +108,12 @@ pub struct Change {
     pub agent_mark: Option<AgentMark>,
     /// A line for the audit log.
     pub audit: Option<AuditEntry>,
+    /// New messages that the same command adds behind the one of the outcome. Each has numbers of its own.
+    pub followed_by: Vec<Arc<Message>>,
     /// Work that follows.
-    pub job: Option<Job>,
+    pub jobs: Vec<Job>,
     /// Work that is done, or not wanted any more.
-    pub finished_job: Option<JobId>,
+    pub finished_jobs: Vec<JobId>,
     /// What is told to everybody once it is durable, unless the change has a number and tells itself.
     pub signal: Option<SignalKind>,
     /// What changed of the conversation's own fields.
@@ -152,8 +154,9 @@ impl Change {
             message_change: None,
             agent_mark: None,
             audit: None,
-            job: None,
-            finished_job: None,
+            followed_by: Vec::new(),
+            jobs: Vec::new(),
+            finished_jobs: Vec::new(),
             signal: None,
             fields: ChangedFields::default(),
             numbered: false,
@@ -164,7 +167,7 @@ impl Change {
         }
     }
 
-    /// How it is told, if it has a number.
+    /// How its first part is told, if it has a number. Each of [`Self::followed_by`] is one new message more.
     #[must_use]
     pub fn told(&self) -> Option<ConversationChange> {
         if !self.numbered {

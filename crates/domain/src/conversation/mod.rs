@@ -12,12 +12,17 @@ mod store;
 mod writer;
 
 pub use change::{Change, ChangedFields, Facts, Outcome};
-pub use command::{Action, Actor, AgentActor, AssistantActor, Command, NewAnswer, NewMessage, ReportedActor, ToldMessage, VisitorActor, apply};
+pub use command::{
+    Action, Actor, AgentActor, AssistantActor, Command, NewAnswer, NewMessage, NewMove, ReportedActor, SubjectEdit, ToldMessage, VisitorActor, apply,
+};
 pub use error::{CommandError, ReadError};
-pub use model::{AgentMark, Audience, Conversation, ConversationKind, Flag, HandledBy, Handler, ReadMark, Status, Subject, VisitorView};
+pub use model::{AgentMark, Audience, Conversation, ConversationKind, Flag, HandledBy, Handler, ReadMark, Seller, Status, Subject, VisitorView};
 pub use reader::{Catchup, ConversationReader, History, MAX_CATCHUP, Viewer};
-pub use repository::{AgentMarkRepository, AssigneeFilter, ConversationFilter, ConversationRepository};
+pub use repository::{AgentMarkRepository, AssigneeFilter, ConversationFilter, ConversationRepository, PartyId};
 pub(crate) use service::new_conversation;
-pub use service::{AssignError, BeginConversation, BeginError, Begun, ChatRef, ChatsOfVisitor, ConversationService, Sent, Starter, StoredChat, Told, ToldAll};
+pub use service::{
+    AssignError, BeginConversation, BeginError, Begun, ChatRef, ChatsOfVisitor, ConversationRef, ConversationService, MarketplaceConversation, MessageRef,
+    Party, Save, SaveError, Saved, SavedMessage, SendMessage, Sent, Starter, StoredChat, Told, ToldAll,
+};
 pub use store::{CommitItem, CommitOutcome, ConversationStore, MessageKey};
 pub use writer::{ConversationWriter, Done, WriterSettings};

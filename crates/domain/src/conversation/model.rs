@@ -3,6 +3,7 @@ use crate::clock::Timestamp;
 use crate::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use crate::message::{Message, Side};
 use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 /// The door a conversation began by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub enum ConversationKind {
     Room,
     /// `/api/users`: what a widget with an assistant of its own stores.
     Stored,
+    /// `/api/conversations`: a customer and a seller about a listing.
+    Marketplace,
 }
 
 impl ConversationKind {
@@ -24,6 +27,7 @@ impl ConversationKind {
             Self::Chat => "chat",
             Self::Room => "room",
             Self::Stored => "stored",
+            Self::Marketplace => "marketplace",
         }
     }
 
@@ -34,25 +38,26 @@ impl ConversationKind {
             "chat" => Some(Self::Chat),
             "room" => Some(Self::Room),
             "stored" => Some(Self::Stored),
+            "marketplace" => Some(Self::Marketplace),
             _ => None,
         }
     }
 
-    /// Who answers at the start of a conversation that begins by this door.
+    /// Who answers at the start of a conversation that begins by this door, unless it has a seller.
     #[must_use]
     pub const fn first_handler(self, assistant: &AssistantSettings) -> Handler {
         let assistant_answers = match self {
             Self::Chat => assistant.enabled,
             Self::Room => assistant.enabled && assistant.in_rooms,
-            Self::Stored => false,
+            Self::Stored | Self::Marketplace => false,
         };
         if assistant_answers { Handler::Assistant } else { Handler::Queue }
     }
 
-    /// Whether the assistant may ever answer. In stored chats the browser brings its own.
+    /// Whether the assistant may ever answer. In stored chats the browser brings its own, and nothing speaks for a seller.
     #[must_use]
     pub const fn takes_assistant(self) -> bool {
-        !matches!(self, Self::Stored)
+        !matches!(self, Self::Stored | Self::Marketplace)
     }
 }
 
@@ -193,6 +198,18 @@ pub struct Subject {
     pub external_id: Option<String>,
     /// What it is called.
     pub title: String,
+    /// What it costs.
+    #[serde(default)]
+    pub price: Option<Number>,
+}
+
+/// The seller of a marketplace conversation: an agent, whoever handles it meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seller {
+    /// Who.
+    pub id: AgentId,
+    /// The e-mail address, by which both sides know one another; here so that events need no second look.
+    pub email: String,
 }
 
 /// A warning sign on a conversation.
@@ -257,6 +274,8 @@ pub struct Conversation {
     pub channel_id: ChannelId,
     /// Who is on the outside.
     pub visitor_id: VisitorId,
+    /// Who sells, in a marketplace; it never changes.
+    pub seller: Option<Seller>,
     /// What the customer's side knows it by; a proof.
     pub room_key: RoomKey,
     /// The door it began by.
@@ -335,6 +354,12 @@ impl Conversation {
             handled_by: self.handler.for_visitor(),
             subject: self.subject.as_ref(),
         }
+    }
+
+    /// Whether this agent is its seller.
+    #[must_use]
+    pub fn is_sold_by(&self, agent: AgentId) -> bool {
+        self.seller.as_ref().is_some_and(|seller| seller.id == agent)
     }
 
     /// Messages of the visitor that the team has not read: a subtraction, never a count.

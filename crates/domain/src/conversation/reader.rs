@@ -1,6 +1,7 @@
 use super::error::ReadError;
-use super::model::{AgentMark, Audience, Conversation, ReadMark};
+use super::model::{AgentMark, Audience, Conversation, ConversationKind, ReadMark};
 use super::repository::ConversationFilter;
+use super::service::ConversationRef;
 use crate::id::{AgentId, ConversationId, RoomKey, VisitorId, WorkspaceId};
 use crate::message::{HistoryPage, HistoryQuery, HistoryWindow, Message};
 use crate::page::{Cursor, Limit, Page};
@@ -17,6 +18,8 @@ pub const MAX_CATCHUP: usize = 500;
 pub enum Viewer {
     /// A visitor.
     Visitor(WorkspaceId, VisitorId),
+    /// A seller, in what it sells.
+    Seller(WorkspaceId, AgentId),
     /// Staff of a workspace.
     Staff(WorkspaceId),
 }
@@ -26,14 +29,14 @@ impl Viewer {
     #[must_use]
     pub const fn audience(self) -> Audience {
         match self {
-            Self::Visitor(..) => Audience::Public,
+            Self::Visitor(..) | Self::Seller(..) => Audience::Public,
             Self::Staff(_) => Audience::Staff,
         }
     }
 
     const fn workspace(self) -> WorkspaceId {
         match self {
-            Self::Visitor(workspace, _) | Self::Staff(workspace) => workspace,
+            Self::Visitor(workspace, _) | Self::Seller(workspace, _) | Self::Staff(workspace) => workspace,
         }
     }
 
@@ -41,6 +44,7 @@ impl Viewer {
         conversation.workspace_id == self.workspace()
             && match self {
                 Self::Visitor(_, visitor) => conversation.visitor_id == visitor,
+                Self::Seller(_, agent) => conversation.is_sold_by(agent),
                 Self::Staff(_) => true,
             }
     }
@@ -109,6 +113,32 @@ impl ConversationReader {
         found.filter(|conversation| conversation.deleted_at.is_none()).ok_or(ReadError::NotFound)
     }
 
+    /// One conversation that is not deleted, by what both of its parties call it: the id that its client chose, else ours.
+    ///
+    /// # Errors
+    /// What [`ReadError`] says.
+    pub async fn by_name(&self, viewer: Viewer, named: &ConversationRef) -> Result<Conversation, ReadError> {
+        let read = self.store.read().await?;
+        let conversations = read.conversations();
+        let workspace = viewer.workspace();
+        let chosen = conversations
+            .find_by_client_ref(workspace, ConversationKind::Marketplace, named.as_str())
+            .await?
+            // Whoever names an own one after somebody's must not stand before it.
+            .filter(|chosen| viewer.sees(chosen));
+        let found = match (chosen, named.as_str().parse()) {
+            (None, Ok(id)) => {
+                let found = conversations.find(workspace, id).await?;
+                // One that has a name of its own is not called by ours.
+                found.filter(|found| found.kind != ConversationKind::Marketplace || found.client_ref.is_none())
+            }
+            (chosen, _) => chosen,
+        };
+        found
+            .filter(|conversation| viewer.sees(conversation) && conversation.deleted_at.is_none())
+            .ok_or(ReadError::NotFound)
+    }
+
     /// A page of the workspace's conversations, with the reader's own marks.
     ///
     /// # Errors
@@ -143,6 +173,14 @@ impl ConversationReader {
         limit: Limit,
     ) -> Result<Page<Conversation>, RepositoryError> {
         self.store.read().await?.conversations().list_of_visitor(workspace, visitor, after, limit).await
+    }
+
+    /// The newest public messages of a conversation, by place rising.
+    ///
+    /// # Errors
+    /// What [`RepositoryError`] says.
+    pub async fn newest(&self, conversation: ConversationId, most: usize) -> Result<Vec<Message>, RepositoryError> {
+        self.store.read().await?.messages().newest_of(&[conversation], most).await
     }
 
     /// How far an agent has read.

@@ -1,4 +1,4 @@
-use super::{AgentMark, Conversation, ConversationKind, HandledBy, ReadMark, Status};
+use super::{AgentMark, Conversation, ConversationKind, HandledBy, ReadMark, Seller, Status};
 use crate::clock::Timestamp;
 use crate::id::{AgentId, ChannelId, ConversationId, RoomKey, VisitorId, WorkspaceId};
 use crate::page::{Cursor, Limit, Page};
@@ -12,6 +12,15 @@ pub enum AssigneeFilter {
     Nobody,
     /// This agent's.
     Agent(AgentId),
+}
+
+/// One of the two of a marketplace conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartyId {
+    /// The customer.
+    Customer(VisitorId),
+    /// The seller.
+    Seller(AgentId),
 }
 
 /// Which conversations an agent asks for; all that is given must hold.
@@ -66,6 +75,9 @@ pub trait ConversationRepository: Send + Sync {
         after: Option<Cursor>,
         limit: Limit,
     ) -> Result<Page<Conversation>, RepositoryError>;
+    /// Marketplace conversations of one party with at least one message, deleted ones left out, newest activity first by
+    /// (`last_message_at`, id).
+    async fn list_of_party(&self, workspace: WorkspaceId, party: PartyId, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError>;
     /// The room keys of some conversations; unknown ids are left out.
     async fn room_keys(&self, workspace: WorkspaceId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, RoomKey)>, RepositoryError>;
     /// Ids of those assigned to an agent, deleted ones left out; at most 500.
@@ -77,6 +89,8 @@ pub trait ConversationRepository: Send + Sync {
     /// Gives all conversations of a visitor to another one, with the author of the visitor's messages, so that repeats
     /// still match. Answers the ids.
     async fn move_to_visitor(&self, workspace: WorkspaceId, from: VisitorId, to: VisitorId, at: Timestamp) -> Result<Vec<ConversationId>, RepositoryError>;
+    /// Gives all conversations that one sells, deleted and empty ones included, to another seller. Answers the ids.
+    async fn move_to_seller(&self, workspace: WorkspaceId, from: AgentId, to: &Seller) -> Result<Vec<ConversationId>, RepositoryError>;
     /// Removes conversations without a message that began before `empty_before`, and deleted ones deleted before
     /// `deleted_before`, with all that hangs on them; at most `limit`. Answers how many.
     async fn erase(&self, empty_before: Timestamp, deleted_before: Timestamp, limit: usize) -> Result<u64, RepositoryError>;

@@ -119,6 +119,10 @@ impl From<AgentId> for AuthorId {
 pub enum MessageKind {
     /// Words.
     Text,
+    /// A price that one side proposes and the other decides about.
+    Offer,
+    /// A time to meet that one side proposes and the other decides about.
+    Appointment,
     /// A line of the server.
     System,
 }
@@ -129,6 +133,8 @@ impl MessageKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
+            Self::Offer => "offer",
+            Self::Appointment => "appointment",
             Self::System => "system",
         }
     }
@@ -138,6 +144,8 @@ impl MessageKind {
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
             "text" => Some(Self::Text),
+            "offer" => Some(Self::Offer),
+            "appointment" => Some(Self::Appointment),
             "system" => Some(Self::System),
             _ => None,
         }

@@ -1,4 +1,5 @@
 use super::{Identity, Visitor, VisitorContext, VisitorFilter};
+use crate::agent::ADDRESS_HOLDS_FOR;
 use crate::cache::Cache;
 use crate::channel::Channel;
 use crate::clock::{Clock, Timestamp};
@@ -376,7 +377,7 @@ impl VisitorService {
                 .find_by_subject(channel.workspace_id, &claims.subject)
                 .await?;
             if let Some(visitor) = found {
-                return Ok(Arc::new(visitor));
+                return self.with_address_of(visitor, claims).await.map(Arc::new);
             }
             let now = self.clock.now();
             let (mut visitor, _) = self.compose(channel, NewVisitor::default(), now);
@@ -392,6 +393,32 @@ impl VisitorService {
             }
         }
         Err(RepositoryError::Unavailable("the customer is being made by another request".to_owned()).into())
+    }
+
+    /// The host site vouches for the address anew with each token. Marketplaces know their customers by it.
+    async fn with_address_of(&self, visitor: Visitor, claims: &HostClaims) -> Result<Visitor, VisitorError> {
+        let vouched = claims
+            .email
+            .as_deref()
+            .filter(|_| claims.email_verified)
+            .and_then(|email| Email::parse(email).ok());
+        let Some(email) = vouched.map(Identity::verified).filter(|email| visitor.email.as_ref() != Some(email)) else {
+            return Ok(visitor);
+        };
+        let now = self.clock.now();
+        if visitor.email.as_ref().is_some_and(|known| known.verified) && now < visitor.updated_at.plus(ADDRESS_HOLDS_FOR) {
+            return Ok(visitor);
+        }
+        let work = self.store.begin().await?;
+        let found = work.visitors().find_for_update(visitor.workspace_id, visitor.id).await?;
+        let mut visitor = found.filter(|visitor| visitor.retired_at.is_none()).ok_or(VisitorError::NotFound)?;
+        visitor.email = Some(email);
+        visitor.updated_at = now;
+        work.visitors().update(&visitor).await?;
+        work.commit().await?;
+        self.by_key.forget(|known| known.as_ref().is_some_and(|known| known.id == visitor.id));
+        self.tell_conversations(&visitor).await?;
+        Ok(visitor)
     }
 
     /// Agents see the customer's name and address on each conversation; here on the hundred that were active last, since a

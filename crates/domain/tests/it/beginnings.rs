@@ -2,7 +2,7 @@ use crate::support::{Node, World, as_agent, send};
 use futures_util::future::join_all;
 use parlor_domain::assistant::AssistantSettings;
 use parlor_domain::channel::{Channel, IdentityRule};
-use parlor_domain::conversation::{Action, BeginConversation, BeginError, Begun, CommandError, ConversationKind, HandledBy, Handler, Starter, Status};
+use parlor_domain::conversation::{Action, Actor, BeginConversation, BeginError, Begun, CommandError, ConversationKind, HandledBy, Handler, Starter, Status};
 use parlor_domain::creation::{CreationKey, REMEMBERED_FOR};
 use parlor_domain::event::ConversationChange;
 use parlor_domain::page::Limit;
@@ -24,6 +24,7 @@ fn room(starter: Starter, text: Option<&str>) -> BeginConversation {
         starter,
         kind: ConversationKind::Room,
         client_ref: None,
+        seller: None,
         subject: None,
         metadata: None,
         message,
@@ -154,6 +155,7 @@ async fn the_door_and_the_channel_say_who_answers_first() {
                 starter: Starter::Known(Arc::new(visitor.clone()), EditVisitor::default()),
                 kind,
                 client_ref: None,
+                seller: None,
                 subject: None,
                 metadata: None,
                 message: None,
@@ -212,7 +214,7 @@ async fn a_deleted_conversation_takes_its_sessions_with_it() {
     let (visitor, channel) = (&world.fixture.visitor, &world.fixture.channel);
     let (session, conversation) = node.sessions.create(visitor, channel, NEW, None).await.unwrap();
     let admin = world.another_agent(parlor_domain::agent::Role::Admin, |_| {}).await;
-    node.conversations.delete(as_agent(&admin), conversation.id).await.unwrap();
+    node.conversations.delete(Actor::Agent(as_agent(&admin)), conversation.id).await.unwrap();
     assert!(matches!(node.sessions.of_visitor(visitor, session.id).await, Err(SessionError::NotFound)));
     let go_on = NewSession {
         room: Some(conversation.room_key),
@@ -364,7 +366,7 @@ async fn the_same_beginning_gives_the_same_room_and_key() {
     assert_eq!(node.bus.conversation_events().len() + other.bus.conversation_events().len(), 1);
 
     let admin = world.another_agent(parlor_domain::agent::Role::Admin, |_| {}).await;
-    node.conversations.delete(as_agent(&admin), first.conversation.id).await.unwrap();
+    node.conversations.delete(Actor::Agent(as_agent(&admin)), first.conversation.id).await.unwrap();
     let gone = begin(&node.conversations, "a").await;
     assert!(matches!(gone, Err(BeginError::Message(CommandError::ConversationNotFound))));
 }

@@ -6,6 +6,7 @@ mod agents;
 mod assistant;
 mod auth;
 mod beginnings;
+mod marketplace;
 mod resume;
 mod support;
 mod visitors;

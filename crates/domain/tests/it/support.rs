@@ -290,6 +290,7 @@ pub fn caller(agent: &Agent) -> Caller {
         workspace_id: agent.workspace_id,
         id: agent.id,
         name: agent.name.clone(),
+        email: Some(agent.email.clone()),
         role: agent.role,
         machine: None,
         login_id: None,
@@ -347,7 +348,7 @@ impl Node {
     pub async fn staff(&self, token: &str) -> Option<Caller> {
         match self.directory.authenticate(token).await {
             Ok(Bearer::Staff(caller)) => Some(caller),
-            Ok(Bearer::Customer(_) | Bearer::Seller) | Err(_) => None,
+            Ok(Bearer::Customer(_) | Bearer::Seller(_)) | Err(_) => None,
         }
     }
 }
@@ -356,6 +357,7 @@ pub fn new_message(text: &str) -> NewMessage {
     NewMessage {
         id: MessageId(an_id()),
         text: MessageText::parse(text).unwrap(),
+        proposal: None,
         private: false,
         reply_to: None,
         client_id: None,

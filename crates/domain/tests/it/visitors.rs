@@ -167,6 +167,7 @@ async fn a_retired_visitor_begins_nothing_even_where_its_key_is_still_believed()
         starter: Starter::Known(Arc::clone(&believed), EditVisitor::default()),
         kind: ConversationKind::Room,
         client_ref: None,
+        seller: None,
         subject: None,
         metadata: None,
         message: None,

@@ -1,6 +1,6 @@
 use super::entity::{agent, api_key, invitation, login};
 use super::error::failure;
-use super::rows::{Direction, all, insert_new, keyset, locked, rows, update_unique};
+use super::rows::{Direction, Literally, all, insert_new, keyset, locked, rows, update_unique};
 use super::store::{Connection, SeaOrmRepositories};
 use super::timestamp::StoredTime;
 use async_trait::async_trait;
@@ -9,6 +9,7 @@ use parlor_domain::clock::Timestamp;
 use parlor_domain::id::{AgentId, ApiKeyId, InvitationId, KeyHash, LoginId, WorkspaceId};
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
+use parlor_domain::text::Email;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select, Set};
 
@@ -17,6 +18,21 @@ const MOST: u64 = 100;
 
 fn of(workspace: WorkspaceId) -> Select<agent::Entity> {
     agent::Entity::find().filter(agent::Column::WorkspaceId.eq(workspace.0))
+}
+
+/// Whom a lower-case name may mean.
+pub(super) fn called(name: &str) -> Select<agent::Entity> {
+    // On either side, or SQLite does not see that the partial index over addresses serves.
+    let claimed = |is_it| Condition::all().add(is_it).add(Expr::cust("NOT unclaimed"));
+    let either = Condition::any()
+        .add(claimed(Expr::cust("lower(email)").eq(name)))
+        .add(claimed(agent::Column::UsernameKey.eq(name)));
+    agent::Entity::find().filter(either)
+}
+
+/// Who has an address in a workspace.
+pub(super) fn with_email(workspace: WorkspaceId, email: &Email) -> Select<agent::Entity> {
+    of(workspace).filter(Expr::cust("lower(email)").eq(email.as_str()))
 }
 
 #[async_trait]
@@ -51,13 +67,15 @@ impl<C: Connection> AgentRepository for SeaOrmRepositories<C> {
 
     async fn find_by_login(&self, name: &str) -> Result<Option<Agent>, RepositoryError> {
         let name = name.to_lowercase();
-        let either = Condition::any()
-            .add(Expr::cust("lower(email)").eq(name.as_str()))
-            .add(agent::Column::UsernameKey.eq(name.as_str()));
-        let mut found = agent::Entity::find().filter(either).all(&self.db).await.map_err(failure)?;
+        let mut found = called(&name).all(&self.db).await.map_err(failure)?;
         // A user name may look like somebody else's address; the address wins.
         found.sort_by_key(|row| row.email.to_lowercase() != name);
         found.into_iter().next().map(Agent::try_from).transpose()
+    }
+
+    async fn find_by_email(&self, workspace: WorkspaceId, email: &Email) -> Result<Option<Agent>, RepositoryError> {
+        let found = with_email(workspace, email).one(&self.db).await.map_err(failure)?;
+        found.map(Agent::try_from).transpose()
     }
 
     async fn find_by_external_id(&self, external_id: &str) -> Result<Option<Agent>, RepositoryError> {
@@ -88,7 +106,8 @@ impl<C: Connection> AgentRepository for SeaOrmRepositories<C> {
     }
 
     async fn any(&self) -> Result<bool, RepositoryError> {
-        Ok(agent::Entity::find().one(&self.db).await.map_err(failure)?.is_some())
+        let but_sellers = agent::Entity::find().filter(agent::Column::Role.ne(Role::Seller.as_str()));
+        Ok(but_sellers.one(&self.db).await.map_err(failure)?.is_some())
     }
 
     async fn insert(&self, agent: &Agent) -> Result<(), RepositoryError> {
@@ -100,6 +119,11 @@ impl<C: Connection> AgentRepository for SeaOrmRepositories<C> {
         update_unique(&self.db, agent::Entity::update_many().set(row).filter(agent::Column::Id.eq(agent.id.0)))
             .await
             .map(drop)
+    }
+
+    async fn delete_unclaimed(&self, id: AgentId) -> Result<bool, RepositoryError> {
+        let still = agent::Entity::delete_many().filter(agent::Column::Id.eq(id.0)).literally("unclaimed");
+        still.exec(&self.db).await.map(|done| done.rows_affected == 1).map_err(failure)
     }
 }
 

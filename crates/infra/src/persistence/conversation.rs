@@ -7,7 +7,8 @@ use super::timestamp::StoredTime;
 use async_trait::async_trait;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{
-    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationKind, ConversationRepository, HandledBy, ReadMark, Status,
+    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationKind, ConversationRepository, HandledBy, PartyId, ReadMark,
+    Seller, Status,
 };
 use parlor_domain::id::{AgentId, ConversationId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::page::{Cursor, Limit, Page};
@@ -94,6 +95,23 @@ pub(super) fn list_of_visitor(workspace: WorkspaceId, visitor: VisitorId, after:
     keyset(select, (Column::LastMessageAt, Column::Id), Direction::Falling, after).limit(rows(limit.get() + 1))
 }
 
+/// What a party of the marketplace has.
+pub(super) fn list_of_party(workspace: WorkspaceId, party: PartyId, after: Option<Cursor>, limit: Limit) -> Select<Entity> {
+    let select = of(workspace)
+        .filter(Column::Kind.eq(ConversationKind::Marketplace.as_str()))
+        .literally("last_seq > 0 AND deleted_at IS NULL");
+    let select = match party {
+        PartyId::Customer(visitor) => select.filter(Column::VisitorId.eq(visitor.0)),
+        PartyId::Seller(agent) => select.filter(Column::SellerId.eq(agent.0)).literally("seller_id IS NOT NULL"),
+    };
+    keyset(select, (Column::LastMessageAt, Column::Id), Direction::Falling, after).limit(rows(limit.get() + 1))
+}
+
+/// What one sells, deleted and empty ones included.
+pub(super) fn sold_by(workspace: WorkspaceId, seller: AgentId) -> Select<Entity> {
+    of(workspace).filter(Column::SellerId.eq(seller.0)).literally("seller_id IS NOT NULL")
+}
+
 /// What a client calls so.
 pub(super) fn called(workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Select<Entity> {
     of(workspace)
@@ -150,6 +168,11 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
         limit: Limit,
     ) -> Result<Page<Conversation>, RepositoryError> {
         let select = list_of_visitor(workspace, visitor, after, limit);
+        Ok(Page::from_rows(all(select.all(&self.db).await.map_err(failure)?)?, limit, by_activity))
+    }
+
+    async fn list_of_party(&self, workspace: WorkspaceId, party: PartyId, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError> {
+        let select = list_of_party(workspace, party, after, limit);
         Ok(Page::from_rows(all(select.all(&self.db).await.map_err(failure)?)?, limit, by_activity))
     }
 
@@ -222,6 +245,25 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
                 .filter(message::Column::AuthorId.eq(from.0))
                 .literally("NOT private");
             messages.exec(&self.db).await.map_err(failure)?;
+        }
+        Ok(ids.into_iter().map(ConversationId).collect())
+    }
+
+    async fn move_to_seller(&self, workspace: WorkspaceId, from: AgentId, to: &Seller) -> Result<Vec<ConversationId>, RepositoryError> {
+        // Locked in the order of a commit, so that neither waits for the other in a circle.
+        let theirs = locked(sold_by(workspace, from).order_by_asc(Column::Id));
+        let ids: Vec<Uuid> = theirs.select_only().column(Column::Id).into_tuple().all(&self.db).await.map_err(failure)?;
+        for some in ids.chunks(SOME) {
+            let moved = ActiveModel {
+                seller_id: Set(Some(to.id.0)),
+                seller_email: Set(Some(to.email.clone())),
+                ..Default::default()
+            };
+            let conversations = Entity::update_many()
+                .set(moved)
+                .col_expr(Column::Version, Expr::col(Column::Version).add(1))
+                .filter(Column::Id.is_in(some.iter().copied()));
+            conversations.exec(&self.db).await.map_err(failure)?;
         }
         Ok(ids.into_iter().map(ConversationId).collect())
     }

@@ -13,11 +13,11 @@ use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Select, Set, Statement};
 
-/// What may be handed out: `$1` is now. Those of one conversation and kind one after another; one that nobody tries any
-/// more does not hold up the others.
+/// What may be handed out: `$1` is now. Those of one conversation and of a kind that runs in order one after another; one
+/// that nobody tries any more does not hold up the others.
 const DUE: &str = "SELECT id FROM job WHERE dead_at IS NULL AND run_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1) \
-     AND NOT EXISTS (SELECT 1 FROM job AS earlier WHERE earlier.conversation_id = job.conversation_id AND earlier.kind = job.kind \
-     AND earlier.id < job.id AND earlier.dead_at IS NULL)";
+     AND (kind = 'offer_expiry' OR NOT EXISTS (SELECT 1 FROM job AS earlier WHERE earlier.conversation_id = job.conversation_id \
+     AND earlier.kind = job.kind AND earlier.id < job.id AND earlier.dead_at IS NULL))";
 
 /// Looks whether anything may be handed out, without writing.
 pub(super) fn look(backend: DbBackend, now: Timestamp) -> Statement {

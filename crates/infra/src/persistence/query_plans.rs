@@ -2,19 +2,21 @@
 //! short ones, most of them resolved.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use super::agent;
 use super::article::{counts, likeliest};
-use super::conversation::{called, list, list_of_visitor};
+use super::conversation::{called, list, list_of_party, list_of_visitor, sold_by};
 use super::conversation_store::{by_keys, with_content};
 use super::history::{Edge, NoteEdge, notes, public};
 use super::job::{dead, look};
 use super::message::{newest_of, since};
 use super::{SeaOrmStore, migrate, open_sqlite};
 use crate::testing::TestPostgres;
+use parlor_domain::agent::{Agent, Role};
 use parlor_domain::article::passages_of;
 use parlor_domain::clock::Timestamp;
-use parlor_domain::conversation::{AssigneeFilter, Audience, Conversation, ConversationFilter, ConversationKind, Handler, MessageKey, Status};
+use parlor_domain::conversation::{AssigneeFilter, Audience, Conversation, ConversationFilter, ConversationKind, Handler, MessageKey, PartyId, Seller, Status};
 use parlor_domain::id::{ConversationId, KeyHash, MessageId, WorkspaceId};
-use parlor_domain::job::Job;
+use parlor_domain::job::{Job, JobKind};
 use parlor_domain::message::{AuthorId, Message};
 use parlor_domain::page::{Cursor, Limit};
 use parlor_domain::store::Store;
@@ -26,6 +28,7 @@ use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, State
 
 const SHORT: i64 = 3_000;
 const LONG: i64 = 6_000;
+const SELLERS: usize = 1_000;
 
 struct Filled {
     fixture: Fixture,
@@ -35,7 +38,7 @@ struct Filled {
 
 async fn fill(store: &SeaOrmStore) -> Filled {
     let mut fixture = Fixture::stored(store).await.unwrap();
-    let busy = an_agent(&fixture.workspace, parlor_domain::agent::Role::Agent);
+    let busy = an_agent(&fixture.workspace, Role::Agent);
     let mut conversations = Vec::new();
     let mut messages: Vec<Message> = Vec::new();
     for n in 0..SHORT {
@@ -50,6 +53,14 @@ async fn fill(store: &SeaOrmStore) -> Filled {
             2..40 => Handler::Agent(busy.id),
             _ => Handler::Queue,
         };
+        if n % 10 == 0 {
+            let seller = if n % 20 == 0 { &fixture.agent } else { &busy };
+            conversation.kind = ConversationKind::Marketplace;
+            conversation.seller = Some(Seller {
+                id: seller.id,
+                email: seller.email.as_str().to_owned(),
+            });
+        }
         let sender = by_visitor(&conversation);
         messages.push(Message {
             client_id: Some("first".to_owned()),
@@ -81,6 +92,16 @@ async fn fill(store: &SeaOrmStore) -> Filled {
         work.conversations().insert(conversation).await.unwrap();
     }
     work.messages().insert(&messages).await.unwrap();
+    for n in 0..SELLERS {
+        let seller = an_agent(&fixture.workspace, Role::Seller);
+        work.agents()
+            .insert(&Agent {
+                unclaimed: n % 2 == 0,
+                ..seller
+            })
+            .await
+            .unwrap();
+    }
     work.commit().await.unwrap();
     store.writer.execute_unprepared("ANALYZE").await.unwrap();
     fixture.conversation = long.clone();
@@ -152,6 +173,14 @@ async fn people_wait_for_no_scan(store: &SeaOrmStore) {
     store
         .must_use("conversation_visitor", list_of_visitor(workspace, fixture.visitor.id, deep, Limit::DEFAULT))
         .await;
+    let of_party = |party| list_of_party(workspace, party, deep, Limit::DEFAULT);
+    store.must_use("conversation_visitor", of_party(PartyId::Customer(fixture.visitor.id))).await;
+    store.must_walk("conversation_seller", of_party(PartyId::Seller(fixture.agent.id))).await;
+    store.must_use("conversation_seller", sold_by(workspace, fixture.agent.id)).await;
+
+    let email = &fixture.agent.email;
+    store.must_use("agent_email", agent::called(email.as_str())).await;
+    store.must_use("agent_workspace_email", agent::with_email(workspace, email)).await;
 
     for edge in [
         Edge::End,
@@ -206,7 +235,9 @@ async fn fill_with_work_and_articles(store: &SeaOrmStore) -> Fixture {
     let work = store.begin().await.unwrap();
     for n in 0..WORK {
         let conversation = a_conversation(&fixture.visitor);
+        let kind = if n % 2 == 0 { JobKind::OfferExpiry } else { JobKind::AssistantAnswer };
         let job = Job {
+            kind,
             run_at: Timestamp(i64::try_from(n).unwrap()),
             dead_at: (n % 3 == 0).then_some(Timestamp(1)),
             workspace_id: if n % 10 == 0 { fixture.workspace.id } else { WorkspaceId(an_id()) },

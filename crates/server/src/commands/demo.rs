@@ -4,7 +4,7 @@ use crate::commands::agent::find_workspace;
 use crate::wiring::Wired;
 use anyhow::Context;
 use parlor_domain::agent::{AgentError, NewAgent, Role};
-use parlor_domain::conversation::{Actor, AgentActor, BeginConversation, ConversationKind, Starter, Status, Subject, VisitorActor};
+use parlor_domain::conversation::{Actor, AgentActor, BeginConversation, ConversationKind, SendMessage, Starter, Status, Subject, VisitorActor};
 use parlor_domain::security::Password;
 use parlor_domain::text::{Email, Label, MessageText, Name};
 use parlor_domain::visitor::NewVisitor;
@@ -73,6 +73,7 @@ pub async fn seed(wired: &Wired) -> anyhow::Result<String> {
             kind: "text".to_owned(),
             external_id: None,
             title: subject.to_owned(),
+            price: None,
         });
         let begun = state
             .conversations
@@ -82,6 +83,7 @@ pub async fn seed(wired: &Wired) -> anyhow::Result<String> {
                     starter,
                     kind: ConversationKind::Room,
                     client_ref: None,
+                    seller: None,
                     subject,
                     metadata: None,
                     message: None,
@@ -99,7 +101,14 @@ pub async fn seed(wired: &Wired) -> anyhow::Result<String> {
             let actor = if sign == ">" { visitor.clone() } else { Actor::Agent(mia.clone()) };
             state
                 .conversations
-                .send_message(actor, begun.conversation.id, MessageText::parse(text)?, sign == "#", None, None, None)
+                .send_message(
+                    actor,
+                    begun.conversation.id,
+                    SendMessage {
+                        private: sign == "#",
+                        ..SendMessage::text(MessageText::parse(text)?)
+                    },
+                )
                 .await?;
         }
         state

@@ -241,7 +241,7 @@ on_both! {
         assert_eq!((&customer["results"][1]["text"], &customer["results"][1]["conversation_id"]), (&json!("It is."), &json!(room)));
         for (body, field) in [
             (json!({"message": " "}), "message"), (json!({"message": "a\u{0}"}), "message"), (json!({"message": "x".repeat(10_001)}), "message"), (json!({}), "message"),
-            (json!({"message": "a", "client_id": ""}), "client_id"), (json!({"message": "a", "type": "offer"}), "type"), (json!({"message": "a", "private": "yes"}), "private"),
+            (json!({"message": "a", "client_id": ""}), "client_id"), (json!({"message": "a", "type": "picture"}), "type"), (json!({"message": "a", "private": "yes"}), "private"),
             (json!({"message": "a", "reply_to": NOBODY}), "reply_to"), (json!({"message": "a", "payload": {}}), "payload"), (json!({"message": "a", "attachment_ids": [NOBODY]}), "attachment_ids"),
         ] {
             wrong_field(act(&app, &agent, &id, "send_message", body).await, field);

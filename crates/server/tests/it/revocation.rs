@@ -158,6 +158,15 @@ on_both! {
         watched.is_refused(401).await;
     }
 
+    async fn a_deactivated_seller_is_out_of_the_marketplace(app: TestApp) {
+        let (owner, _) = app.agent("olga@example.com", Role::Owner).await;
+        let token = host_token(json!({"sub": "seller-1", "role": "seller", "email": "mia@example.com"}));
+        let watched = Watched::new(&app, "/api/conversations/", &token).await;
+        let id = app.get(ME).bearer(&token).send().await.expect(200)["id"].as_str().unwrap().to_owned();
+        done(&app, Method::DELETE, &format!("/api/admin/agents/{id}/"), &owner, json!(null)).await;
+        watched.is_refused(401).await;
+    }
+
     async fn a_lower_role_is_in_force_for_tokens_that_were_given_before(app: TestApp) {
         let (owner, _) = app.agent("olga@example.com", Role::Owner).await;
         let (access, id) = app.agent("ada@example.com", Role::Admin).await;

@@ -106,7 +106,8 @@ on_both! {
             (json!({"client_id": "1", "text": "x".repeat(10_001)}), "data.message.text"),
             (json!({"client_id": "", "text": "x"}), "data.message.client_id"),
             (json!({"client_id": "x".repeat(65), "text": "x"}), "data.message.client_id"),
-            (json!({"client_id": "1", "text": "x", "type": "offer"}), "data.message.type"),
+            (json!({"client_id": "1", "text": "x", "type": "picture"}), "data.message.type"),
+            (json!({"client_id": "1", "text": "x", "type": "offer", "payload": {"offerPrice": -1}}), "data.message.payload.offerPrice"),
             (json!({"client_id": "1", "text": "x", "payload": {}}), "data.message.payload"),
             (json!({"client_id": "1", "text": "x", "attachment_ids": ["a"]}), "data.message.attachment_ids"),
         ] {

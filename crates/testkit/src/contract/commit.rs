@@ -73,6 +73,7 @@ pub async fn a_stored_item_is_read_back(harness: &Harness) {
             kind: "text".to_owned(),
             external_id: None,
             title: "Order".to_owned(),
+            price: None,
         }),
         flag: Some(Flag {
             reason: Some("spam".to_owned()),

@@ -15,7 +15,7 @@ use parlor_domain::workspace::Workspace;
 use std::sync::Arc;
 
 #[track_caller]
-fn assert_conflict<T: std::fmt::Debug>(result: Result<T, RepositoryError>) {
+pub(super) fn assert_conflict<T: std::fmt::Debug>(result: Result<T, RepositoryError>) {
     assert!(matches!(result, Err(RepositoryError::Conflict)), "{result:?}");
 }
 

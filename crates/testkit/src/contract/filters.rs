@@ -269,6 +269,7 @@ pub async fn conversations_are_found_by_query(harness: &Harness) {
         kind: "order".to_owned(),
         external_id: None,
         title: "Order 7".to_owned(),
+        price: None,
     });
     let about = said(Conversation {
         subject,

@@ -22,6 +22,7 @@ pub mod help;
 pub mod history;
 pub mod isolation;
 pub mod jobs;
+pub mod marketplace;
 mod nodes;
 pub mod once;
 pub mod paging;
@@ -221,6 +222,7 @@ macro_rules! store_contract {
                     visitors_are_found_by_many_ids,
                     a_session_is_read_back,
                     an_agent_is_read_back,
+                    sellers_are_not_anybody,
                 ]
             );
             $crate::promises!(
@@ -372,6 +374,23 @@ macro_rules! store_contract {
                     dead_jobs_are_paged_without_hole_or_double,
                     a_dead_job_is_replayed,
                     an_erased_conversations_work_is_gone,
+                ]
+            );
+            $crate::promises!(
+                marketplace,
+                $harness,
+                [
+                    a_marketplace_conversation_is_read_back,
+                    a_price_comes_back_as_it_was,
+                    a_partys_conversations_are_paged_without_hole_or_double,
+                    parties_see_only_what_is_theirs,
+                    an_agent_is_found_by_its_address,
+                    an_unclaimed_address_is_in_nobodys_way,
+                    an_unclaimed_seller_is_claimed_or_removed,
+                    what_one_sells_moves_to_another_seller,
+                    offers_end_in_any_order,
+                    a_move_is_stored_whole_or_not_at_all,
+                    a_full_batch_of_moves_is_stored,
                 ]
             );
         }

@@ -58,6 +58,7 @@ impl Nodes {
         NewMessage {
             id: MessageId(self.ids.ordered()),
             text: MessageText::stored(text.to_owned()),
+            proposal: None,
             private: false,
             reply_to: None,
             client_id,

@@ -181,8 +181,10 @@ pub async fn an_agent_is_read_back(harness: &Harness) {
     let workspace = a_workspace();
     let work = harness.begin().await;
     work.workspaces().insert(&workspace).await.unwrap();
-    assert!(!work.agents().any().await.unwrap());
-    let plain = an_agent(&workspace, Role::Seller);
+    let plain = Agent {
+        unclaimed: true,
+        ..an_agent(&workspace, Role::Seller)
+    };
     let full = Agent {
         email: Email::stored("grace@example.com".to_owned()),
         username: Some(name("Grace.H")),
@@ -201,7 +203,6 @@ pub async fn an_agent_is_read_back(harness: &Harness) {
     work.commit().await.unwrap();
 
     let read = harness.read().await;
-    assert!(read.agents().any().await.unwrap());
     assert_eq!(read.agents().find_any(plain.id).await.unwrap(), Some(plain.clone()));
     assert_eq!(read.agents().find(workspace.id, full.id).await.unwrap(), Some(full.clone()));
     for login in ["grace@example.com", "GRACE@Example.COM", "grace.h", "Grace.H", "GRACE.H"] {
@@ -229,6 +230,24 @@ pub async fn an_agent_is_read_back(harness: &Harness) {
     let read = harness.read().await;
     assert_eq!(read.agents().find_any(back.id).await.unwrap(), Some(back));
     assert_eq!(read.agents().count_owners(workspace.id).await.unwrap(), 1);
+}
+
+/// Sellers come by themselves, so the server has nobody yet while it has only them.
+pub async fn sellers_are_not_anybody(harness: &Harness) {
+    let workspace = a_workspace();
+    let work = harness.begin().await;
+    work.workspaces().insert(&workspace).await.unwrap();
+    assert!(!work.agents().any().await.unwrap());
+    let unclaimed = Agent {
+        unclaimed: true,
+        ..an_agent(&workspace, Role::Seller)
+    };
+    for seller in [an_agent(&workspace, Role::Seller), unclaimed] {
+        work.agents().insert(&seller).await.unwrap();
+    }
+    assert!(!work.agents().any().await.unwrap());
+    work.agents().insert(&an_agent(&workspace, Role::Agent)).await.unwrap();
+    assert!(work.agents().any().await.unwrap());
 }
 
 /// Visitors are found by many ids at once, in their own workspace only.

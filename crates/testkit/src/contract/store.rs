@@ -249,6 +249,7 @@ pub async fn a_conversation_is_read_back_with_its_messages(harness: &Harness) {
             kind: "listing".to_owned(),
             external_id: Some("sku-1".to_owned()),
             title: HARD.to_owned(),
+            price: Some(18_500.into()),
         }),
         flag: Some(Flag {
             reason: Some(HARD.to_owned()),
@@ -305,6 +306,7 @@ pub async fn a_conversation_is_read_back_with_its_messages(harness: &Harness) {
             kind: "text".to_owned(),
             external_id: None,
             title: "Order".to_owned(),
+            price: None,
         }),
         flag: Some(Flag { reason: None, at: later(1) }),
         handler: Handler::Assistant,

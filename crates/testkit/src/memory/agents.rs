@@ -8,14 +8,20 @@ use parlor_domain::clock::Timestamp;
 use parlor_domain::id::{AgentId, LoginId, WorkspaceId};
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
+use parlor_domain::text::Email;
 
 fn username(agent: &Agent) -> Option<String> {
     agent.username.as_ref().map(|name| name.as_str().to_lowercase())
 }
 
+fn has_email(agent: &Agent, email: &str) -> bool {
+    agent.email.as_str().to_lowercase() == email.to_lowercase()
+}
+
 fn refuse_taken_names(state: &State, agent: &Agent) -> Result<(), RepositoryError> {
+    let one_workspace = |other: &Agent| other.workspace_id == agent.workspace_id;
     let same = |other: &Agent| {
-        other.email.as_str().to_lowercase() == agent.email.as_str().to_lowercase()
+        has_email(other, agent.email.as_str()) && (one_workspace(other) || !other.unclaimed && !agent.unclaimed)
             || agent.username.is_some() && username(other) == username(agent)
             || agent.external_id.is_some() && other.external_id == agent.external_id
     };
@@ -38,7 +44,12 @@ impl AgentRepository for View {
 
     async fn find_by_login(&self, name: &str) -> Result<Option<Agent>, RepositoryError> {
         let name = name.to_lowercase();
-        let is_it = |agent: &&Agent| agent.email.as_str().to_lowercase() == name || username(agent).as_deref() == Some(&name);
+        let is_it = |agent: &&Agent| !agent.unclaimed && (has_email(agent, &name) || username(agent).as_deref() == Some(&name));
+        Ok(self.look(|state| state.agents.values().find(is_it).cloned()))
+    }
+
+    async fn find_by_email(&self, workspace: WorkspaceId, email: &Email) -> Result<Option<Agent>, RepositoryError> {
+        let is_it = |agent: &&Agent| agent.workspace_id == workspace && has_email(agent, email.as_str());
         Ok(self.look(|state| state.agents.values().find(is_it).cloned()))
     }
 
@@ -61,7 +72,7 @@ impl AgentRepository for View {
     }
 
     async fn any(&self) -> Result<bool, RepositoryError> {
-        Ok(self.look(|state| !state.agents.is_empty()))
+        Ok(self.look(|state| state.agents.values().any(|agent| agent.role != Role::Seller)))
     }
 
     async fn insert(&self, agent: &Agent) -> Result<(), RepositoryError> {
@@ -79,6 +90,11 @@ impl AgentRepository for View {
             Ok(())
         })
         .await
+    }
+
+    async fn delete_unclaimed(&self, id: AgentId) -> Result<bool, RepositoryError> {
+        let is_it = |agent: &Agent| agent.id == id && agent.unclaimed;
+        Ok(self.change(|state| remove_where(&mut state.agents, is_it)).await == 1)
     }
 }
 

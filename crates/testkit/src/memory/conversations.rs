@@ -5,8 +5,8 @@ use super::state::{Direction, State, contains, insert_new, page_of, refuse_if};
 use async_trait::async_trait;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{
-    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationKind, ConversationRepository, HandledBy, Handler, ReadMark,
-    Status,
+    AgentMark, AgentMarkRepository, AssigneeFilter, Conversation, ConversationFilter, ConversationKind, ConversationRepository, HandledBy, Handler, PartyId,
+    ReadMark, Seller, Status,
 };
 use parlor_domain::id::{AgentId, ConversationId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::message::SenderKind;
@@ -111,6 +111,20 @@ impl ConversationRepository for View {
         Ok(page_of(conversations, Direction::Falling, after, limit, by_activity))
     }
 
+    async fn list_of_party(&self, workspace: WorkspaceId, party: PartyId, after: Option<Cursor>, limit: Limit) -> Result<Page<Conversation>, RepositoryError> {
+        let is_listed = |conversation: &&Conversation| {
+            (conversation.workspace_id, conversation.kind) == (workspace, ConversationKind::Marketplace)
+                && conversation.last_seq > 0
+                && conversation.deleted_at.is_none()
+                && match party {
+                    PartyId::Customer(visitor) => conversation.visitor_id == visitor,
+                    PartyId::Seller(agent) => conversation.is_sold_by(agent),
+                }
+        };
+        let conversations = self.look(|state| state.conversations.values().filter(is_listed).cloned().collect());
+        Ok(page_of(conversations, Direction::Falling, after, limit, by_activity))
+    }
+
     async fn assigned_to(&self, workspace: WorkspaceId, agent: AgentId) -> Result<Vec<ConversationId>, RepositoryError> {
         let is_assigned = |conversation: &&Conversation| {
             conversation.workspace_id == workspace && conversation.handler == Handler::Agent(agent) && conversation.deleted_at.is_none()
@@ -164,6 +178,21 @@ impl ConversationRepository for View {
                     for message in messages.filter(|message| message.sender.kind == SenderKind::Visitor && message.sender.id == Some(from.0)) {
                         message.sender.id = Some(to.0);
                     }
+                }
+                moved
+            })
+            .await)
+    }
+
+    async fn move_to_seller(&self, workspace: WorkspaceId, from: AgentId, to: &Seller) -> Result<Vec<ConversationId>, RepositoryError> {
+        Ok(self
+            .change(|state| {
+                let mut moved = Vec::new();
+                let theirs = |found: &&mut Conversation| found.workspace_id == workspace && found.is_sold_by(from);
+                for conversation in state.conversations.values_mut().filter(theirs) {
+                    conversation.seller = Some(to.clone());
+                    conversation.version += 1;
+                    moved.push(conversation.id);
                 }
                 moved
             })

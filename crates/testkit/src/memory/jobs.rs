@@ -11,8 +11,12 @@ use parlor_domain::store::RepositoryError;
 use uuid::Uuid;
 
 fn is_due(state: &State, job: &Job, now: Timestamp) -> bool {
-    let holds_up =
-        |earlier: &Job| (earlier.conversation_id, earlier.kind) == (job.conversation_id, job.kind) && earlier.id < job.id && earlier.dead_at.is_none();
+    let holds_up = |earlier: &Job| {
+        job.kind.runs_in_order()
+            && (earlier.conversation_id, earlier.kind) == (job.conversation_id, job.kind)
+            && earlier.id < job.id
+            && earlier.dead_at.is_none()
+    };
     job.dead_at.is_none() && job.run_at <= now && job.claim.is_none_or(|claim| claim.until <= now) && !state.jobs.values().any(holds_up)
 }
 

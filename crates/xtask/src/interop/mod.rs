@@ -9,6 +9,7 @@ mod node;
 mod parlor;
 mod python;
 mod schemathesis;
+mod socket_io;
 mod typescript;
 mod workshop;
 
@@ -54,6 +55,15 @@ pub fn run(arguments: &[String]) -> Result<()> {
     report.step("TypeScript client", || typescript::converse(&node, &parlor, &folder));
     report.step("AsyncAPI document", || typescript::check_asyncapi(&node, &parlor, &folder));
     report.step("AI SDK", || ai_sdk::converse(&node, &binary, &folder));
+    for (name, script) in [
+        ("socket.io-client talks", "converse"),
+        ("socket.io-client over lines that break", "break"),
+        ("socket.io-client offline first", "offline"),
+        ("socket.io-client bargains", "bargain"),
+    ] {
+        report.step(name, || socket_io::converse(&node, &binary, &folder, script));
+    }
+    report.step("python-socketio", || socket_io::converse_in_python(&python, &binary, &folder));
     if let Search::Long = search {
         report.step("LiteLLM", || litellm::converse(&binary, &folder));
     }

@@ -5,7 +5,7 @@ use crate::families::shared::ProvenVisitor;
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::HttpRequest;
-use parlor_domain::conversation::{Sent, Viewer};
+use parlor_domain::conversation::{SendMessage, Sent, Viewer};
 use parlor_domain::id::SessionId;
 use parlor_domain::session::{SessionError, SessionStatus};
 use parlor_domain::text::{ClientId, MessageText};
@@ -194,7 +194,14 @@ pub(super) async fn ask(http: &HttpRequest, state: &AppState, request: AskReques
     state.limits.question(auth.0.id)?;
     let sent = state
         .conversations
-        .send_message(auth.actor(), conversation.id, question.text, false, None, question.client_id, None)
+        .send_message(
+            auth.actor(),
+            conversation.id,
+            SendMessage {
+                client_id: question.client_id,
+                ..SendMessage::text(question.text)
+            },
+        )
         .await?;
     if let Err(error) = state.sessions.touch(&session).await {
         tracing::warn!(%error, "the use of a session could not be noted");

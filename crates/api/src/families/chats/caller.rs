@@ -83,6 +83,6 @@ pub async fn staff_of(request: &HttpRequest, state: &AppState) -> Result<Option<
     };
     match state.directory.authenticate(token).await? {
         Bearer::Staff(_) => StaffAuth::extract(request).await.map(Some),
-        Bearer::Customer(_) | Bearer::Seller => Ok(None),
+        Bearer::Customer(_) | Bearer::Seller(_) => Ok(None),
     }
 }

@@ -1,7 +1,7 @@
 use crate::extract::{Body, OptionalBody, PathId, RoomAuth};
 use crate::families::shared::{
-    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems,
-    RightProblem, SendRequest, created_or_repeated, read_history,
+    ActionRequest, BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem,
+    QueryProblems, RightProblem, SendRequest, created_or_repeated, read_history,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 /// STEP 3: send a message as the customer
 ///
 /// Repeat it with the same `client_id` (or `Idempotency-Key`) when no answer came: it is stored once. An unknown room is 404, never a new room.
+/// With `type` and `payload` it is an offer or an appointment, which the other side decides about.
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/send_message/", tag = "Rooms", security(()), request_body = SendRequest,
     params(
         ("id" = Uuid, Path, description = "The room key"),
@@ -24,11 +25,8 @@ use utoipa::ToSchema;
         BodyProblems, NotFoundProblem, ConflictProblem, CommonProblems))]
 #[post("/api/public/chat-rooms/{id}/send_message")]
 pub async fn send_room_message(http: HttpRequest, room: RoomAuth, request: Body<SendRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let send = request.0.parse(Some(&http))?;
-    let sent = state
-        .conversations
-        .send_message(room.actor, room.conversation.id, send.text, false, send.reply_to, send.client_id, None)
-        .await?;
+    let message = request.0.parse(Some(&http))?;
+    let sent = state.conversations.send_message(room.actor, room.conversation.id, message).await?;
     Ok(created_or_repeated(&sent, Audience::Public))
 }
 
@@ -80,4 +78,25 @@ pub async fn delete_own_message(room: RoomAuth, path: web::Path<(String, String)
     let message = PathId::parse(&path.1, "message")?;
     state.conversations.delete_message(room.actor, room.conversation.id, message).await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+/// Decide about an offer or appointment
+///
+/// Accept, decline, counter, confirm or reschedule what our side proposed, or withdraw an own one. Of two who decide at the same moment one
+/// gets 409.
+#[utoipa::path(path = "/api/public/chat-rooms/{id}/messages/{message_id}/action/", tag = "Rooms", security(()), request_body = ActionRequest,
+    params(("id" = Uuid, Path, description = "The room key"), ("message_id" = Uuid, Path, description = "The offer or appointment")),
+    responses((status = 200, description = "The message as it is now", body = MessageResponse),
+        BodyProblems, RightProblem, NotFoundProblem, ConflictProblem, CommonProblems))]
+#[post("/api/public/chat-rooms/{id}/messages/{message_id}/action")]
+pub async fn act_on_own_message(
+    room: RoomAuth,
+    path: web::Path<(String, String)>,
+    request: Body<ActionRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let message = PathId::parse(&path.1, "message")?;
+    let action = request.0.parse()?;
+    let sent = state.conversations.move_proposal(room.actor, room.conversation.id, message, action).await?;
+    Ok(HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Public)))
 }

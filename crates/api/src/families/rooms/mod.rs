@@ -17,5 +17,6 @@ pub fn routes(config: &mut impl Routes) {
         .add(send_room_message)
         .add(get_room_messages)
         .add(mark_room_as_read)
-        .add(delete_own_message);
+        .add(delete_own_message)
+        .add(act_on_own_message);
 }

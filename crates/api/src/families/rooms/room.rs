@@ -73,10 +73,12 @@ impl CreateRoomRequest {
             starter,
             kind: ConversationKind::Room,
             client_ref: None,
+            seller: None,
             subject: subject.map(|title| Subject {
                 kind: "text".to_owned(),
                 external_id: None,
                 title: title.into_string(),
+                price: None,
             }),
             metadata: metadata.map(|metadata| metadata.value().clone()),
             message: text.map(|text| (text, client_id)),

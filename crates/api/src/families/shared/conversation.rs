@@ -87,6 +87,8 @@ pub enum KindWord {
     Room,
     /// `/api/users`.
     Stored,
+    /// `/api/conversations`.
+    Marketplace,
 }
 
 impl From<ConversationKind> for KindWord {
@@ -95,6 +97,7 @@ impl From<ConversationKind> for KindWord {
             ConversationKind::Chat => Self::Chat,
             ConversationKind::Room => Self::Room,
             ConversationKind::Stored => Self::Stored,
+            ConversationKind::Marketplace => Self::Marketplace,
         }
     }
 }
@@ -105,6 +108,7 @@ impl From<KindWord> for ConversationKind {
             KindWord::Chat => Self::Chat,
             KindWord::Room => Self::Room,
             KindWord::Stored => Self::Stored,
+            KindWord::Marketplace => Self::Marketplace,
         }
     }
 }
@@ -184,6 +188,9 @@ pub struct SubjectResponse {
     /// What it is called.
     #[schema(example = "Order 1042")]
     pub title: String,
+    /// What it costs.
+    #[schema(value_type = Option<f64>, example = 18_900)]
+    pub price: Option<serde_json::Number>,
 }
 
 impl From<&Subject> for SubjectResponse {
@@ -192,6 +199,7 @@ impl From<&Subject> for SubjectResponse {
             kind: subject.kind.clone(),
             external_id: subject.external_id.clone(),
             title: subject.title.clone(),
+            price: subject.price.clone(),
         }
     }
 }

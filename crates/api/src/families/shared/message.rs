@@ -90,6 +90,10 @@ impl From<&Reaction> for ReactionResponse {
 pub enum MessageType {
     /// Words.
     Text,
+    /// A price that one side proposes and the other decides about.
+    Offer,
+    /// A time to meet that one side proposes and the other decides about.
+    Appointment,
     /// A line of the server.
     System,
 }
@@ -98,6 +102,8 @@ impl From<MessageKind> for MessageType {
     fn from(kind: MessageKind) -> Self {
         match kind {
             MessageKind::Text => Self::Text,
+            MessageKind::Offer => Self::Offer,
+            MessageKind::Appointment => Self::Appointment,
             MessageKind::System => Self::System,
         }
     }
@@ -161,7 +167,8 @@ pub struct MessageResponse {
     /// What it says; empty once deleted.
     #[schema(example = "Is it still available?")]
     pub text: String,
-    /// Content of a structured type.
+    /// Content of a structured type. Of an offer or appointment with `status`, which only the server writes; an answer to another one
+    /// names it in `counterOf` or `rescheduleOf`.
     #[schema(value_type = Option<Object>)]
     pub payload: Option<serde_json::Value>,
     /// Files.

@@ -1,11 +1,13 @@
 //! Sending a message, the same over all doors.
 
 use super::message::MessageResponse;
+use super::proposal::parse_proposal;
 use crate::extract::{Fields, idempotency_text};
 use crate::problem::Problem;
 use actix_web::{HttpRequest, HttpResponse};
-use parlor_domain::conversation::{Audience, Sent};
+use parlor_domain::conversation::{Audience, SendMessage, Sent};
 use parlor_domain::id::MessageId;
+use parlor_domain::message::Proposal;
 use parlor_domain::text::{ClientId, MessageText};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -21,11 +23,11 @@ pub struct SendRequest {
     #[serde(default)]
     #[schema(example = "w-1763629200123-1", max_length = 64)]
     pub client_id: Option<String>,
-    /// `text` and nothing else for now.
+    /// `text`, `offer` or `appointment`; `text` without it.
     #[serde(default, rename = "type")]
     #[schema(example = "text")]
     pub kind: Option<String>,
-    /// Content of a structured type; none for `text`.
+    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own, at most 8 KiB; none for `text`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub payload: Option<serde_json::Value>,
@@ -37,23 +39,12 @@ pub struct SendRequest {
     pub reply_to: Option<Uuid>,
 }
 
-/// What was parsed of it.
-#[derive(Debug, Clone)]
-pub struct ParsedSend {
-    /// The text.
-    pub text: MessageText,
-    /// The client's own id.
-    pub client_id: Option<ClientId>,
-    /// The message that is answered.
-    pub reply_to: Option<MessageId>,
-}
-
 impl SendRequest {
     /// Checks it, with the `Idempotency-Key` of the request if the body has no client id.
     ///
     /// # Errors
     /// A problem that names the fields.
-    pub fn parse(self, request: Option<&HttpRequest>) -> Result<ParsedSend, Problem> {
+    pub fn parse(self, request: Option<&HttpRequest>) -> Result<SendMessage, Problem> {
         let mut fields = Fields::new();
         let text = fields.parsed("message", MessageText::parse(&self.message));
         let header = request.map(idempotency_text).transpose()?.flatten();
@@ -62,20 +53,36 @@ impl SendRequest {
             (None, Some(key)) => fields.parsed("Idempotency-Key", ClientId::parse(key)),
             (None, None) => None,
         };
-        if let Some(kind) = self.kind.as_deref()
-            && kind != "text"
-        {
-            fields.wrong("type", "must be text");
-        }
-        if self.payload.is_some() {
-            fields.wrong("payload", "must be left out for type text");
-        }
+        let proposal = self.proposal(&mut fields);
         if self.attachment_ids.is_some_and(|ids| !ids.is_empty()) {
             fields.wrong("attachment_ids", "name no uploaded files");
         }
         let reply_to = self.reply_to.map(MessageId);
         let text = fields.take(text)?;
-        Ok(ParsedSend { text, client_id, reply_to })
+        Ok(SendMessage {
+            proposal,
+            reply_to,
+            client_id,
+            ..SendMessage::text(text)
+        })
+    }
+
+    /// The offer or appointment that it is.
+    fn proposal(&self, fields: &mut Fields) -> Option<Proposal> {
+        match self.kind.as_deref() {
+            None | Some("text") => {
+                if self.payload.is_some() {
+                    fields.wrong("payload", "must be left out for type text");
+                }
+                None
+            }
+            Some("offer") => parse_proposal(fields, "payload", self.payload.as_ref(), Proposal::offer),
+            Some("appointment") => parse_proposal(fields, "payload", self.payload.as_ref(), Proposal::appointment),
+            Some(_) => {
+                fields.wrong("type", "must be text, offer or appointment");
+                None
+            }
+        }
     }
 }
 

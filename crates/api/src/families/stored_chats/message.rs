@@ -1,35 +1,10 @@
 use crate::extract::Fields;
-use parlor_domain::clock::Timestamp;
+use crate::families::shared::MomentValue;
 use parlor_domain::conversation::Told;
 use parlor_domain::message::Side;
 use parlor_domain::text::{ClientId, MessageText};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-
-/// The end of the year 9999, behind which RFC 3339 has no times.
-const LAST_MOMENT: i64 = 253_402_300_799_999;
-
-/// A time as browsers write it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(untagged, expecting = "must be a time as RFC 3339 or as Unix milliseconds")]
-pub enum MomentValue {
-    /// Unix milliseconds.
-    Millis(i64),
-    /// RFC 3339.
-    Text(String),
-}
-
-impl MomentValue {
-    fn parse(&self) -> Result<Timestamp, &'static str> {
-        let moment = match self {
-            Self::Millis(millis) => Some(Timestamp(*millis)),
-            Self::Text(text) => Timestamp::parse_rfc3339(text.trim()),
-        };
-        moment
-            .filter(|moment| (0..=LAST_MOMENT).contains(&moment.millis()))
-            .ok_or("must be a time since 1970, as RFC 3339 such as 2026-11-20T09:00:03Z or as Unix milliseconds")
-    }
-}
 
 /// A message as the browser tells it. Unknown fields are ignored, since old frontends send more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,36 +67,5 @@ impl SendStoredMessageRequest {
             client_id,
             sent_at,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn moment(json: &str) -> Option<i64> {
-        let moment: MomentValue = serde_json::from_str(json).ok()?;
-        moment.parse().ok().map(Timestamp::millis)
-    }
-
-    #[test]
-    fn times_are_taken_as_browsers_write_them() {
-        assert_eq!(moment("\"2025-11-20T10:00:03.120+01:00\""), Some(1_763_629_203_120));
-        assert_eq!(moment("1763629203120"), Some(1_763_629_203_120));
-        assert_eq!(moment("0"), Some(0));
-        for wrong in [
-            "-1",
-            "1.5",
-            "253402300800000",
-            "99999999999999999999",
-            "\"\"",
-            "\"yesterday\"",
-            "\"1969-12-31T23:59:59Z\"",
-            "true",
-            "{}",
-            "[]",
-        ] {
-            assert_eq!(moment(wrong), None, "{wrong}");
-        }
     }
 }

@@ -1,7 +1,7 @@
-use super::{MomentValue, OpenChat, SendStoredMessageRequest};
+use super::{OpenChat, SendStoredMessageRequest};
 use crate::extract::{BeaconBody, ClientAddress, Fields, objects, to_the_end};
 use crate::families::chats::Envelope;
-use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, StaffProblems};
+use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, MomentValue, NotFoundProblem, StaffProblems};
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, post, web};

@@ -74,7 +74,8 @@ pub fn commands(name: &str) -> Vec<Value> {
                 "client_id": "w-1763629200123-1", "type": "text", "text": "Is it still available?", "reply_to": null, "attachment_ids": [], "payload": null,
             } });
             let note = json!({ "conversation_id": CONVERSATION, "message": { "client_id": "i-1763629200123-7", "type": "text", "text": "Ask the workshop first.", "private": true } });
-            return vec![command("3", name, &visitors), command("4", name, &note)];
+            let offer = json!({ "conversation_id": ROOM, "message": { "client_id": "w-1763629200123-2", "type": "offer", "text": "My offer", "payload": { "offerPrice": 18_500 } } });
+            return vec![command("3", name, &visitors), command("4", name, &note), command("5", name, &offer)];
         }
         "conversation:read" | "conversation:delivered" => json!({ "conversation_id": ROOM, "up_to_seq": 39 }),
         "conversation:typing" => return vec![json!({ "event": name, "data": { "conversation_id": ROOM, "state": "start" } })],
@@ -138,7 +139,7 @@ fn message() -> Value {
 fn row() -> Value {
     json!({
         "id": CONVERSATION, "kind": "chat", "channel_id": CHANNEL, "status": "open", "snoozed_until": null, "handled_by": "agent", "assignee_id": AGENT,
-        "customer_name": "Nadia", "customer_email": "nadia@example.com", "subject": { "kind": "text", "external_id": null, "title": "Order 1042" }, "labels": ["bikes"],
+        "customer_name": "Nadia", "customer_email": "nadia@example.com", "subject": { "kind": "text", "external_id": null, "title": "Order 1042", "price": null }, "labels": ["bikes"],
         "flag": null, "last_message": "Is it still available?", "last_message_at": AT, "unread_count": 3, "inbound_count": 20, "head_seq": 39, "head_rev": 48,
         "created_at": "2026-11-20T09:00:00.000Z", "updated_at": AT, "deleted_at": null,
     })

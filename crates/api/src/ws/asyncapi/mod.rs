@@ -2,6 +2,7 @@
 
 mod examples;
 mod page;
+mod socket_io;
 
 use super::close::Close;
 use super::protocol::{Command, DataSchema, ErrorBody, Event, ReplyData, SUBPROTOCOL};
@@ -108,18 +109,21 @@ pub fn asyncapi_document() -> Value {
     }
     let error = add(&mut schemas, DataSchema::of::<ErrorBody>());
     messages.insert("error".to_owned(), error_message(&error));
+    socket_io::describe(&mut messages, &mut schemas);
+    let channels = DOORS.iter().map(|door| (door.name.to_owned(), channel(door)));
+    let channels: Map<_, _> = channels.chain([(socket_io::NAME.to_owned(), socket_io::channel())]).collect();
     json!({
         "asyncapi": "3.0.0",
         "info": {
             "title": "Parlor sockets",
             "version": "1.0.0",
-            "description": "One JSON protocol for the widget, the agents' inbox and other clients. Text frames, one JSON object each, at most 64 KiB. The guide is docs/websocket.md.",
+            "description": "One JSON protocol for the widget, the agents' inbox and other clients. Text frames, one JSON object each, at most 64 KiB. The guide is docs/websocket.md. Beside it the Socket.IO door, with an older protocol's shapes.",
             "license": { "name": "MIT OR Apache-2.0" },
         },
         "defaultContentType": "application/json",
         "servers": { "local": { "host": "localhost:8080", "protocol": "ws", "description": "Where `parlor` listens unless configured otherwise." } },
-        "channels": DOORS.iter().map(|door| (door.name.to_owned(), channel(door))).collect::<Map<_, _>>(),
-        "operations": DOORS.iter().flat_map(operations).collect::<Map<_, _>>(),
+        "channels": channels,
+        "operations": DOORS.iter().flat_map(operations).chain(socket_io::operations()).collect::<Map<_, _>>(),
         "components": { "messages": messages, "schemas": schemas },
         "x-close-codes": Close::ALL.map(|close| json!({ "code": close.code(), "meaning": close.reason(), "reconnect": close.reconnect() })),
     })

@@ -1,6 +1,7 @@
 //! The document as a plain page.
 
-use super::{DOORS, examples};
+use super::{DOORS, examples, socket_io};
+use crate::socket_io::{PartyCommand, PartyEvent};
 use crate::ws::close::Close;
 use crate::ws::protocol::{Command, Event};
 use serde_json::Value;
@@ -44,6 +45,27 @@ pub fn html() -> String {
     page.push_str("<h2>Refusals</h2>\n");
     for error in examples::errors() {
         let _ = writeln!(page, "<pre>{}</pre>", example(&error));
+    }
+    let _ = writeln!(
+        page,
+        "<h2>Socket.IO</h2>\n<p><code>{}</code></p>\n<p>{}</p>",
+        socket_io::ADDRESS,
+        escaped(socket_io::SUMMARY)
+    );
+    for name in PartyCommand::NAMES {
+        let _ = writeln!(page, "<h3><code>{name}</code></h3>\n<p>{}</p>", escaped(socket_io::summary_of_command(name)));
+        for command in socket_io::commands(name) {
+            let _ = writeln!(page, "<pre>{}</pre>", example(&command));
+        }
+        let _ = writeln!(page, "<p>Acknowledgement:</p>\n<pre>{}</pre>", example(&socket_io::reply(name)));
+    }
+    for name in PartyEvent::NAMES {
+        let _ = writeln!(
+            page,
+            "<h3><code>{name}</code></h3>\n<p>{}</p>\n<pre>{}</pre>",
+            escaped(socket_io::summary_of_event(name)),
+            example(&socket_io::event(name))
+        );
     }
     page.push_str("<h2>Close codes</h2>\n<table><tr><th>code</th><th>meaning</th><th>reconnect</th></tr>\n");
     for close in Close::ALL {

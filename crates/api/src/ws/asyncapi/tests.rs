@@ -101,8 +101,9 @@ fn every_reference_leads_somewhere() {
 #[test]
 fn every_door_has_its_operations() {
     let document = asyncapi_document();
-    assert_eq!(keys(&document["channels"]), ["adminChat", "main", "room"].map(str::to_owned).into());
+    assert_eq!(keys(&document["channels"]), ["adminChat", "main", "room", "socketIo"].map(str::to_owned).into());
     let operations = keys(&document["operations"]);
+    assert!(operations.contains("receiveConversationActionOnSocketIo") && operations.contains("sendConversationNewMessageOnSocketIo"));
     assert!(operations.contains("receivePresenceSetOnAdminChat") && operations.contains("sendVisitorPageOnMain"));
     assert!(!operations.contains("receivePresenceSetOnRoom") && !operations.contains("receiveVisitorPageOnAdminChat"));
 }
@@ -120,5 +121,6 @@ fn the_file_is_the_document() {
 fn the_page_shows_all_frames() {
     let page = page::html();
     assert!(Command::NAMES.iter().chain(Event::NAMES).all(|name| page.contains(name)));
+    assert!(page.contains(socket_io::ADDRESS) && page.contains("conv_123"));
     assert!(!page.contains("<script"));
 }

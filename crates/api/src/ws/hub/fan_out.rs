@@ -1,9 +1,10 @@
 //! Events of the bus to the sockets that follow. Called where events are published, so it only puts bytes into queues.
 
+use super::client::Dialect;
 use super::frames;
 use super::people::Heard;
 use super::work::Work;
-use super::{Client, Hub, Next, lock};
+use super::{Client, Hub, Next, Workplace, lock};
 use crate::ws::protocol::{Event, PageSeen, PresenceChanged};
 use crate::ws::queue::SignalKey;
 use bytes::Bytes;
@@ -29,6 +30,7 @@ impl EventSubscriber for Hub {
 impl Hub {
     fn conversation_changed(&self, event: &ConversationEvent) {
         let id = event.conversation.id;
+        self.let_parties_follow(event);
         self.with_topic(id, |topic| topic.take(event, Instant::now()));
         self.tell_inbox(&event.conversation, event.at);
     }
@@ -49,7 +51,7 @@ impl Hub {
         };
         for agent in workplace.agents.values().filter(|agent| agent.follows_inbox_of(conversation.channel_id)) {
             let frame: &Bytes = frame.get_or_insert_with(|| frames::inbox(conversation, at));
-            agent.queue.signal(frame.clone(), key);
+            agent.signal(frame.clone(), key);
         }
     }
 
@@ -93,6 +95,7 @@ impl Hub {
                         frames::read(id, *by, agent, *up_to_seq, *at)
                     },
                 );
+                self.read_at_the_door(conversation, *by, *up_to_seq, *at);
                 if *by == Side::Agent {
                     // The team's unread count in the list is another one now.
                     self.tell_inbox(conversation, *at);
@@ -189,9 +192,12 @@ impl Hub {
                 };
                 let Some(known_as) = known_as else { continue };
                 let mut frame = None;
-                for client in topic.listeners(*audience).filter(|client| from.is_none_or(|from| client.person() != from)) {
+                for client in topic
+                    .listeners(Dialect::of(*audience))
+                    .filter(|client| from.is_none_or(|from| client.person() != from))
+                {
                     let frame: &Bytes = frame.get_or_insert_with(|| write(known_as, *audience));
-                    client.queue.signal(frame.clone(), key);
+                    client.signal(frame.clone(), key);
                 }
             }
             Next::Done
@@ -244,7 +250,7 @@ impl Hub {
             return;
         }
         let frame = frames::encode(event, None, None, Some(at));
-        clients.values().for_each(|client| client.queue.signal(frame.clone(), key));
+        clients.values().for_each(|client| client.signal(frame.clone(), key));
     }
 
     fn access_changed(&self, change: AccessChange) {
@@ -255,10 +261,7 @@ impl Hub {
             AccessChange::ConversationMoved(conversation) => self.order(Work::Moved(conversation)),
             AccessChange::ChannelsChanged(workspace) => {
                 let workplaces = lock(&self.workplaces);
-                let clients = workplaces
-                    .get(&workspace)
-                    .into_iter()
-                    .flat_map(|workplace| workplace.agents.values().chain(workplace.visitors.values()));
+                let clients = workplaces.get(&workspace).into_iter().flat_map(Workplace::all);
                 clients
                     .filter(|client: &&Arc<Client>| client.origin.is_some())
                     .for_each(|client| client.origins_changed.notify_one());

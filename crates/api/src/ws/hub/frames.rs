@@ -1,5 +1,7 @@
 //! Changes and signals as the bytes that clients get, written once for each audience.
 
+use super::client::{Dialect, Parcel};
+use super::door::DoorEvent;
 use crate::families::shared::{ConversationRow, MessageResponse, SenderResponse};
 use crate::ws::protocol::{
     AnswerDelta, ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageUpdated, NewMessage, Nothing, ReadUpTo, StateWord, Typing,
@@ -81,6 +83,28 @@ pub fn missed(catchup: &Catchup, audience: Audience) -> Vec<(i64, Bytes)> {
         frames.sort_by_key(|(rev, _)| *rev);
     }
     frames
+}
+
+/// A change in the words of a dialect that it is for.
+pub fn parcel(event: &ConversationEvent, dialect: Dialect) -> Parcel {
+    match dialect {
+        Dialect::Customer | Dialect::Agent => Parcel::Frame(change(event, dialect.audience())),
+        Dialect::Door => Parcel::Event(DoorEvent::of(event)),
+    }
+}
+
+/// What a client missed in the words of a dialect, by number rising.
+pub fn missed_parcels(catchup: &Catchup, dialect: Dialect) -> Vec<(i64, Parcel)> {
+    match dialect {
+        Dialect::Customer | Dialect::Agent => {
+            let frames = missed(catchup, dialect.audience()).into_iter();
+            frames.map(|(rev, bytes)| (rev, Parcel::Frame(bytes))).collect()
+        }
+        Dialect::Door => {
+            let events = DoorEvent::missed(catchup).into_iter();
+            events.map(|(rev, event)| (rev, Parcel::Event(event))).collect()
+        }
+    }
 }
 
 fn new_message(message: &Message, conversation: &Conversation, audience: Audience) -> Event {

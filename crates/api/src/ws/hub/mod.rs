@@ -5,8 +5,10 @@
 //! client lost the client resumes.
 
 mod client;
+mod door;
 mod fan_out;
 mod frames;
+mod parties;
 mod people;
 mod rights;
 mod sweep;
@@ -15,14 +17,15 @@ mod tests;
 mod topic;
 mod work;
 
-pub use client::{Client, MAX_SUBSCRIPTIONS};
+pub use client::{Client, MAX_SUBSCRIPTIONS, Outbox};
+pub use door::{DoorChange, DoorEvent, DoorItem, DoorQueue};
 pub use frames::{encode, missed};
 
 use super::close::Close;
 use super::identity::Identity;
 use super::protocol::Online;
-use super::queue::Queue;
 use crate::limits_config::Limits;
+use client::Dialect;
 use parlor_domain::agent::AgentDirectory;
 use parlor_domain::clock::Clock;
 use parlor_domain::conversation::{Audience, Catchup, ConversationReader, ConversationStore};
@@ -37,7 +40,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use topic::{Next, Topic};
+use topic::{Joined, Next, Topic};
 use uuid::Uuid;
 use work::Work;
 
@@ -73,6 +76,14 @@ const TURNS: usize = 5;
 struct Workplace {
     agents: HashMap<u64, Arc<Client>>,
     visitors: HashMap<u64, Arc<Client>>,
+    /// Those at the Socket.IO door, of either side.
+    parties: HashMap<u64, Arc<Client>>,
+}
+
+impl Workplace {
+    fn all(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.agents.values().chain(self.visitors.values()).chain(self.parties.values())
+    }
 }
 
 /// The sockets of this node.
@@ -90,6 +101,8 @@ pub struct Hub {
     intake: Mutex<Option<mpsc::UnboundedReceiver<Work>>>,
     last_number: AtomicU64,
     open: AtomicUsize,
+    /// How many clients are at the Socket.IO door: mostly none, and then nobody needs to be looked for.
+    at_the_door: AtomicUsize,
     stopping: watch::Sender<bool>,
 }
 
@@ -117,6 +130,7 @@ impl Hub {
             intake: Mutex::new(Some(intake)),
             last_number: AtomicU64::new(0),
             open: AtomicUsize::new(0),
+            at_the_door: AtomicUsize::new(0),
             stopping: watch::Sender::new(false),
             with,
         });
@@ -159,13 +173,24 @@ impl Hub {
     /// Somebody logged in. Beyond the limit for one identity the oldest socket gives way. [`Self::attend`] follows, and in
     /// the end [`Self::unregister`].
     #[must_use]
-    pub fn register(&self, identity: Identity, queue: Arc<Queue>, origin: Option<String>) -> Arc<Client> {
+    pub fn register(&self, identity: Identity, outbox: impl Into<Outbox>, origin: Option<String>) -> Arc<Client> {
         let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
-        let client = Arc::new(Client::new(number, format!("{}-{number:06}", self.node), queue, identity, origin));
-        let most = match client.audience {
-            Audience::Public => self.with.limits.visitor_sockets,
-            Audience::Staff => self.with.limits.agent_sockets,
+        let client = Arc::new(Client::new(
+            number,
+            format!("{}-{number:06}", self.node),
+            outbox.into(),
+            identity,
+            origin,
+            self.with.clock.now(),
+        ));
+        let (side, _) = client.came_as;
+        let most = match side {
+            Side::Visitor => self.with.limits.visitor_sockets,
+            Side::Agent => self.with.limits.agent_sockets,
         };
+        if client.dialect == Dialect::Door {
+            self.at_the_door.fetch_add(1, Ordering::Relaxed);
+        }
         let oldest = {
             let mut sockets = lock(&self.sockets);
             let own = sockets.entry(client.came_as).or_default();
@@ -177,7 +202,7 @@ impl Hub {
             };
             own.drain(..too_many).collect::<Vec<_>>()
         };
-        oldest.iter().for_each(|old| old.queue.close(Close::Replaced));
+        oldest.iter().for_each(|old| old.close(Close::Replaced));
         if let Some(mut clients) = self.turn(number) {
             clients.insert(number, Arc::clone(&client));
         }
@@ -189,12 +214,15 @@ impl Hub {
         {
             let mut workplaces = lock(&self.workplaces);
             let workplace = workplaces.entry(client.workspace).or_default();
-            let side = if client.audience == Audience::Staff {
-                &mut workplace.agents
-            } else {
-                &mut workplace.visitors
+            let side = match client.dialect {
+                Dialect::Agent => &mut workplace.agents,
+                Dialect::Customer => &mut workplace.visitors,
+                Dialect::Door => &mut workplace.parties,
             };
             side.insert(client.number, Arc::clone(client));
+        }
+        if !client.is_seen() {
+            return;
         }
         let come = lock(&self.people).arrive(client.workspace, &client.identity().participant(), Instant::now());
         come.into_iter().for_each(|tell| self.tell_presence(tell));
@@ -210,7 +238,8 @@ impl Hub {
             if let Some(workplace) = workplaces.get_mut(&client.workspace) {
                 workplace.agents.remove(&client.number);
                 workplace.visitors.remove(&client.number);
-                if workplace.agents.is_empty() && workplace.visitors.is_empty() {
+                workplace.parties.remove(&client.number);
+                if workplace.all().next().is_none() {
                     workplaces.remove(&client.workspace);
                 }
             }
@@ -227,7 +256,12 @@ impl Hub {
         for conversation in client.unfollow_all() {
             self.leave_topic(client, conversation);
         }
-        lock(&self.people).leave(client.came_as, Instant::now());
+        if client.dialect == Dialect::Door {
+            self.at_the_door.fetch_sub(1, Ordering::Relaxed);
+        }
+        if client.is_seen() {
+            lock(&self.people).leave(client.came_as, Instant::now());
+        }
     }
 
     fn turn(&self, number: u64) -> Option<MutexGuard<'_, HashMap<u64, Arc<Client>>>> {
@@ -256,22 +290,22 @@ impl Hub {
     /// called before the database is read, so that nothing falls between. False if it follows too many already.
     #[must_use]
     pub fn join(&self, client: &Arc<Client>, conversation: ConversationId, known_as: Uuid) -> bool {
+        let Some(mut topics) = self.shard(conversation) else { return false };
+        // Under the lock: whoever is gone meanwhile leaves after this, or does not come in.
         if !client.follow(conversation, known_as) {
             return false;
         }
-        if let Some(mut topics) = self.shard(conversation) {
-            topics
-                .entry(conversation)
-                .or_insert_with(|| Topic::new(conversation, Instant::now()))
-                .join(client);
-        }
+        topics
+            .entry(conversation)
+            .or_insert_with(|| Topic::new(conversation, Instant::now()))
+            .join(client, Joined::Asked);
         true
     }
 
     /// Hands on what a client missed, then what came since it joined, then what comes.
     pub fn start(&self, client: &Client, catchup: &Catchup) {
         let conversation = catchup.conversation.id;
-        self.with_topic(conversation, |topic| topic.start(client.number, catchup));
+        self.with_topic(conversation, |topic| topic.start(client.number, catchup, Joined::Asked));
     }
 
     /// The client does not follow any more.

@@ -15,7 +15,11 @@ impl Hub {
     pub async fn renew(&self, client: &Client) -> bool {
         let checked = client.identity();
         let found = match &checked {
-            Identity::Agent(caller) => self.renewed_agent(caller).await,
+            Identity::Agent(caller) => self.renewed(caller).await.map(|found| match found? {
+                caller if caller.is_staff() => Ok(Identity::Agent(caller)),
+                _ => Err(Close::Forbidden),
+            }),
+            Identity::Seller(caller) => self.renewed(caller).await.map(|found| found.map(Identity::Seller)),
             Identity::Visitor(login) => self.renewed_visitor(login).await,
             Identity::Room(_) => None,
         };
@@ -23,10 +27,9 @@ impl Hub {
     }
 
     /// The agent as it is known now, or how to close; `None` if nothing is known.
-    async fn renewed_agent(&self, caller: &Caller) -> Option<Result<Identity, Close>> {
+    async fn renewed(&self, caller: &Caller) -> Option<Result<Caller, Close>> {
         match self.with.directory.renew(caller).await {
-            Ok(caller) if !caller.is_staff() => Some(Err(Close::Forbidden)),
-            Ok(caller) => Some(Ok(Identity::Agent(caller))),
+            Ok(caller) => Some(Ok(caller)),
             Err(AuthenticationError::Expired | AuthenticationError::Invalid) => Some(Err(Close::Unauthenticated)),
             // What it does next asks the database again.
             Err(AuthenticationError::Repository(_)) => None,
@@ -52,11 +55,11 @@ impl Hub {
     }
 
     pub(super) fn login_ended(&self, login: LoginId) {
-        let is_of = |client: &Client| client.with_identity(|identity| matches!(identity, Identity::Agent(caller) if caller.login_id == Some(login)));
+        let is_of = |client: &Client| client.with_identity(|identity| identity.proof().0 == Some(login));
         self.all_clients()
             .iter()
             .filter(|client| is_of(client))
-            .for_each(|client| client.queue.close(Close::Unauthenticated));
+            .for_each(|client| client.close(Close::Unauthenticated));
     }
 
     /// The keys of a visitor are void. A room key is not: it goes on opening its room.
@@ -65,7 +68,7 @@ impl Hub {
         self.sockets_of((Side::Visitor, visitor.0))
             .iter()
             .filter(|client| has_key(client))
-            .for_each(|client| client.queue.close(Close::Unauthenticated));
+            .for_each(|client| client.close(Close::Unauthenticated));
     }
 
     /// A conversation is another visitor's now: its room key goes on, the former visitor does not.
@@ -78,7 +81,7 @@ impl Hub {
         for client in clients.iter().filter(|client| client.audience == Audience::Public) {
             match client.identity() {
                 Identity::Room(room) if room.conversation_id == conversation.id => client.set_identity(Identity::Room(conversation.into())),
-                identity if identity.id() == conversation.visitor_id.0 => {}
+                identity if identity.is_party_of(conversation) => {}
                 _ => self.leave(client, conversation.id),
             }
         }
@@ -88,6 +91,7 @@ impl Hub {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ws::queue::Queue;
     use parlor_domain::clock::Timestamp;
     use parlor_domain::visitor::Visitor;
     use parlor_testkit::{Fixture, MemoryStore};
@@ -106,14 +110,15 @@ mod tests {
         let visitor = Fixture::stored(&MemoryStore::new()).await.unwrap().visitor;
         let soon = visitor.created_at;
         let later = soon.plus(Duration::from_secs(60));
-        let client = Client::new(1, "n1-000001".to_owned(), Arc::default(), login(&visitor, soon), None);
+        let queue = Arc::<Queue>::default();
+        let client = Client::new(1, "n1-000001".to_owned(), queue.clone().into(), login(&visitor, soon), None, soon);
         let checked = client.identity();
         client.log_in_again(login(&visitor, later));
         assert!(client.settle(&checked, Ok(checked.clone())), "an old copy does not come back");
         assert_eq!(client.identity().expires_at(), Some(later));
         assert!(client.settle(&checked, Err(Close::Unauthenticated)));
-        assert_eq!(client.queue.closed(), None);
+        assert_eq!(queue.closed(), None);
         assert!(!client.settle(&client.identity(), Err(Close::Unauthenticated)));
-        assert_eq!(client.queue.closed(), Some(Close::Unauthenticated));
+        assert_eq!(queue.closed(), Some(Close::Unauthenticated));
     }
 }

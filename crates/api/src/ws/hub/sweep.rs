@@ -1,10 +1,11 @@
 //! What is done again and again: hearts that beat, tokens that run out, rights that ended elsewhere, and the end of it all.
 
+use super::client::{Dialect, Parcel};
 use super::{Client, Hub, TURNS, frames, lock};
 use crate::ws::close::Close;
 use crate::ws::protocol::{Event, SessionClosing, SessionExpiring};
 use crate::ws::wire;
-use parlor_domain::conversation::Audience;
+use parlor_domain::message::Side;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -56,28 +57,31 @@ impl Hub {
     }
 
     fn look_at(&self, client: &Client, moment: Instant) {
-        if client.queue.is_stalled(moment) {
+        if client.is_stalled(moment) {
             metrics::counter!("parlor_slow_readers_total").increment(1);
-            return client.queue.cut(Close::TooSlow);
+            return client.cut(Close::TooSlow);
         }
-        if client.silent_for(moment) >= DEAD_AFTER {
-            return client.queue.close(Close::Silent);
-        }
-        // It is looked at every few seconds: a ping now is better than one too late.
-        if client.wants_ping(PING_EVERY - Duration::from_secs(TURNS as u64), moment) {
-            client.queue.send(wire::ping());
+        // Engine.IO has a heartbeat of its own.
+        if client.dialect != Dialect::Door {
+            if client.silent_for(moment) >= DEAD_AFTER {
+                return client.close(Close::Silent);
+            }
+            // It is looked at every few seconds: a ping now is better than one too late.
+            if client.wants_ping(PING_EVERY - Duration::from_secs(TURNS as u64), moment) {
+                client.send(Parcel::Frame(wire::ping()));
+            }
         }
         let Some(expires_at) = client.with_identity(crate::ws::identity::Identity::expires_at) else {
             return;
         };
         let now = self.with.clock.now();
         if now >= expires_at {
-            client.queue.close(Close::Unauthenticated);
+            client.close(Close::Unauthenticated);
         } else if now.plus(WARN_BEFORE) >= expires_at && !client.warned.swap(true, Ordering::Relaxed) {
             let event = Event::Expiring(SessionExpiring {
                 expires_at: expires_at.to_rfc3339(),
             });
-            client.queue.send(frames::encode(event, None, None, Some(now)));
+            client.send(Parcel::Frame(frames::encode(event, None, None, Some(now))));
         }
     }
 
@@ -94,7 +98,7 @@ impl Hub {
 
     /// Looks whether rights still stand: all agents', who are few and known for some seconds, and some visitors', in turns.
     pub(super) async fn renew_some(&self, round: usize) {
-        let (agents, mut visitors): (Vec<_>, Vec<_>) = self.all_clients().into_iter().partition(|client| client.audience == Audience::Staff);
+        let (agents, mut visitors): (Vec<_>, Vec<_>) = self.all_clients().into_iter().partition(|client| client.came_as.0 == Side::Agent);
         visitors.sort_by_key(|client| client.number);
         let turns = visitors.len().div_ceil(VISITORS_A_SECOND).max(1);
         let due = visitors.iter().skip(round % turns * VISITORS_A_SECOND).take(VISITORS_A_SECOND);
@@ -110,7 +114,7 @@ impl Hub {
         for client in self.all_clients() {
             let after_ms = self.with.ids.random().as_u64_pair().1 % (COME_BACK_WITHIN_MS + 1);
             let event = Event::Closing(SessionClosing { reconnect: true, after_ms });
-            client.queue.send(frames::encode(event, None, None, Some(now)));
+            client.send(Parcel::Frame(frames::encode(event, None, None, Some(now))));
         }
         // Each socket's task finishes what it does and closes.
         self.stopping.send_replace(true);

@@ -3,10 +3,9 @@
 //! The promise: each member gets the numbers of its audience in rising order and none twice. A topic hands on event
 //! after event; one that leaves a hole in `staff_rev` waits until the database was read.
 
-use super::client::Client;
+use super::client::{Client, Dialect, Parcel};
 use super::frames;
 use crate::ws::close::Close;
-use bytes::Bytes;
 use parlor_domain::conversation::{Audience, Catchup, Conversation};
 use parlor_domain::event::{ConversationChange, ConversationEvent};
 use parlor_domain::id::{ConversationId, RoomKey};
@@ -19,7 +18,7 @@ const MAX_WAITING: usize = 1_000;
 /// A change on its way to one audience.
 struct Numbered {
     rev: i64,
-    bytes: Bytes,
+    parcel: Parcel,
     /// Nothing follows it.
     last: bool,
 }
@@ -27,9 +26,18 @@ struct Numbered {
 /// How far a member is.
 enum Place {
     /// Its start is being read; what comes meanwhile waits here.
-    Joining(Vec<Numbered>),
+    Joining { waiting: Vec<Numbered>, by: Joined },
     /// It has everything up to this number.
     At(i64),
+}
+
+/// Why somebody follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joined {
+    /// It asked, and says from where.
+    Asked,
+    /// By who it is. Should it ask meanwhile, what it asked for counts.
+    Unasked,
 }
 
 struct Member {
@@ -39,18 +47,18 @@ struct Member {
 
 impl Member {
     /// Hands on a change that is not yet known to it. False once nothing follows.
-    fn take(&mut self, rev: i64, bytes: &Bytes, last: bool) -> bool {
+    fn take(&mut self, rev: i64, parcel: &Parcel, last: bool) -> bool {
         match &mut self.place {
-            Place::Joining(waiting) if waiting.len() >= MAX_WAITING => self.client.queue.cut(Close::TooSlow),
-            Place::Joining(waiting) => waiting.push(Numbered {
+            Place::Joining { waiting, .. } if waiting.len() >= MAX_WAITING => self.client.cut(Close::TooSlow),
+            Place::Joining { waiting, .. } => waiting.push(Numbered {
                 rev,
-                bytes: bytes.clone(),
+                parcel: parcel.clone(),
                 last,
             }),
             Place::At(sent) => {
                 if rev > *sent {
                     *sent = rev;
-                    self.client.queue.send(bytes.clone());
+                    self.client.send(parcel.clone());
                 }
                 return !last;
             }
@@ -113,12 +121,29 @@ impl Topic {
     }
 
     /// From now on keeps what comes for a client, until [`Self::start`]. One that follows already begins anew.
-    pub fn join(&mut self, client: &Arc<Client>) {
+    pub fn join(&mut self, client: &Arc<Client>, by: Joined) {
         self.leave(client.number);
         self.members.push(Member {
             client: Arc::clone(client),
-            place: Place::Joining(Vec::new()),
+            place: Place::Joining { waiting: Vec::new(), by },
         });
+    }
+
+    /// From now on hands on to a client, beginning with a change that is about to come. Nothing needs to be read for it, unless the
+    /// numbers of others are being read at this moment: false then.
+    pub fn join_at(&mut self, client: &Arc<Client>, rev: i64, staff_rev: i64) -> bool {
+        if self.members.is_empty() && self.staff.is_none() {
+            self.staff = Some(staff_rev - 1);
+            self.public = rev - 1;
+        }
+        if self.staff.is_none() {
+            return false;
+        }
+        self.members.push(Member {
+            client: Arc::clone(client),
+            place: Place::At(rev - 1),
+        });
+        true
     }
 
     /// Hands nothing on to a client any more.
@@ -127,22 +152,23 @@ impl Topic {
     }
 
     /// Begins to hand on to a client that joined: what it missed, then what came meanwhile.
-    pub fn start(&mut self, client: u64, catchup: &Catchup) -> Next {
+    pub fn start(&mut self, client: u64, catchup: &Catchup, joined: Joined) -> Next {
         let conversation = &catchup.conversation;
         self.room_key = Some(conversation.room_key);
-        if let Some(member) = self.members.iter_mut().find(|member| member.client.number == client) {
-            let audience = member.client.audience;
-            let mut sent = conversation.head_rev(audience);
-            for (_, bytes) in frames::missed(catchup, audience) {
-                member.client.queue.send(bytes);
+        let waits = |member: &&mut Member| member.client.number == client && matches!(member.place, Place::Joining { by, .. } if by == joined);
+        if let Some(member) = self.members.iter_mut().find(waits) {
+            let dialect = member.client.dialect;
+            let mut sent = conversation.head_rev(dialect.audience());
+            for (_, parcel) in frames::missed_parcels(catchup, dialect) {
+                member.client.send(parcel);
             }
             let mut ends = false;
-            if let Place::Joining(waiting) = std::mem::replace(&mut member.place, Place::At(sent)) {
-                for Numbered { rev, bytes, last } in waiting {
+            if let Place::Joining { waiting, .. } = std::mem::replace(&mut member.place, Place::At(sent)) {
+                for Numbered { rev, parcel, last } in waiting {
                     if rev > sent {
                         ends |= last;
                         sent = rev;
-                        member.client.queue.send(bytes);
+                        member.client.send(parcel);
                     }
                 }
             }
@@ -202,18 +228,22 @@ impl Topic {
         self.staff = Some(event.staff_rev);
         self.public = event.rev.unwrap_or(self.public);
         self.ended |= last;
-        for audience in [Audience::Public, Audience::Staff] {
-            let Some(rev) = frames::number(event, audience) else { continue };
-            if self.members.iter().any(|member| member.client.audience == audience) {
-                self.give(audience, rev, &frames::change(event, audience), last);
+        for dialect in Dialect::ALL {
+            let Some(rev) = frames::number(event, dialect.audience()) else { continue };
+            if self.speaks(dialect) {
+                self.give(dialect, rev, &frames::parcel(event, dialect), last);
             }
         }
     }
 
-    fn give(&mut self, audience: Audience, rev: i64, bytes: &Bytes, last: bool) {
+    fn speaks(&self, dialect: Dialect) -> bool {
+        self.members.iter().any(|member| member.client.dialect == dialect)
+    }
+
+    fn give(&mut self, dialect: Dialect, rev: i64, parcel: &Parcel, last: bool) {
         let id = self.id;
         self.members.retain_mut(|member| {
-            let stays = member.client.audience != audience || member.take(rev, bytes, last);
+            let stays = member.client.dialect != dialect || member.take(rev, parcel, last);
             if !stays {
                 member.client.unfollow(id);
             }
@@ -254,10 +284,14 @@ impl Topic {
                 self.members
                     .iter()
                     .filter(|member| member.client.audience == *audience)
-                    .for_each(|member| member.client.queue.cut(Close::TooSlow));
+                    .for_each(|member| member.client.cut(Close::TooSlow));
             }
-            for (rev, bytes) in frames::missed(catchup, *audience) {
-                self.give(*audience, rev, &bytes, false);
+            for dialect in Dialect::ALL.into_iter().filter(|dialect| dialect.audience() == *audience) {
+                if self.speaks(dialect) {
+                    for (rev, parcel) in frames::missed_parcels(catchup, dialect) {
+                        self.give(dialect, rev, &parcel, false);
+                    }
+                }
             }
         }
         // The audiences were read one after the other; only what both had read is behind us.
@@ -283,7 +317,7 @@ impl Topic {
 
     /// The conversation is gone without a trace.
     pub fn vanish(&mut self) {
-        self.members.iter().for_each(|member| member.client.queue.cut(Close::TooSlow));
+        self.members.iter().for_each(|member| member.client.cut(Close::TooSlow));
         self.members.clear();
     }
 
@@ -299,11 +333,11 @@ impl Topic {
         if behind { self.want_repair() } else { Next::Done }
     }
 
-    /// Those who follow, for signals. Who is still joining is left out.
-    pub fn listeners(&self, audience: Audience) -> impl Iterator<Item = &Arc<Client>> {
+    /// Those who follow in a dialect, for signals. Who is still joining is left out.
+    pub fn listeners(&self, dialect: Dialect) -> impl Iterator<Item = &Arc<Client>> {
         self.members
             .iter()
-            .filter(move |member| member.client.audience == audience && matches!(member.place, Place::At(_)))
+            .filter(move |member| member.client.dialect == dialect && matches!(member.place, Place::At(_)))
             .map(|member| &member.client)
     }
 

@@ -15,6 +15,8 @@ use tokio::time::Instant;
 pub enum Work {
     /// An event is missing: read what it said.
     Repair(ConversationId),
+    /// Tell a client at the Socket.IO door what happened after a number in a conversation that it joined.
+    Follow(Arc<Client>, ConversationId, i64),
     /// Look who a conversation belongs to now.
     Moved(ConversationId),
     /// Look whether logins still stand.
@@ -26,7 +28,7 @@ pub enum Work {
 /// How much is done at the same time, so that a bus that comes back does not flood the database.
 const AT_ONCE: usize = 16;
 /// After a failure.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
+pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// A conversation of which nothing was heard for so long is compared with the database.
 const QUIET: Duration = Duration::from_secs(30);
 /// How many rows are read at once.
@@ -49,6 +51,7 @@ impl Hub {
     async fn work_on(&self, work: Work) {
         match work {
             Work::Repair(conversation) => self.repair(conversation).await,
+            Work::Follow(client, conversation, after) => self.begin(client, conversation, after).await,
             Work::Moved(conversation) => match self.with.conversations.load(&[conversation]).await {
                 Ok(rows) => rows.iter().for_each(|row| self.moved(row)),
                 Err(error) => {
@@ -123,13 +126,7 @@ impl Hub {
 
     fn deleted(&self, row: Conversation) {
         let id = row.id;
-        let last = ConversationEvent {
-            rev: Some(row.rev),
-            staff_rev: row.staff_rev,
-            at: row.deleted_at.unwrap_or(row.updated_at),
-            change: ConversationChange::Deleted,
-            conversation: Arc::new(row),
-        };
+        let last = deletion(row);
         self.with_topic(id, |topic| {
             topic.end(&last);
             Next::Done
@@ -168,5 +165,16 @@ impl Hub {
                 }
             }
         }
+    }
+}
+
+/// The last event of a deleted conversation.
+pub(super) fn deletion(row: Conversation) -> ConversationEvent {
+    ConversationEvent {
+        rev: Some(row.rev),
+        staff_rev: row.staff_rev,
+        at: row.deleted_at.unwrap_or(row.updated_at),
+        change: ConversationChange::Deleted,
+        conversation: Arc::new(row),
     }
 }

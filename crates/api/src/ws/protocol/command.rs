@@ -85,7 +85,7 @@ pub struct OutgoingMessage {
     /// The client's own id, unique for ever per conversation and author: the same again is stored once.
     #[schema(example = "w-1763629200123-1", min_length = 1, max_length = 64)]
     pub client_id: String,
-    /// `text` and nothing else for now.
+    /// `text`, `offer` or `appointment`; `text` without it.
     #[serde(default, rename = "type")]
     #[schema(example = "text")]
     pub kind: Option<String>,
@@ -99,7 +99,7 @@ pub struct OutgoingMessage {
     /// Uploaded files.
     #[serde(default)]
     pub attachment_ids: Option<Vec<String>>,
-    /// Content of a structured type; none for `text`.
+    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own, at most 8 KiB; none for `text`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub payload: Option<serde_json::Value>,

@@ -125,6 +125,7 @@ impl From<MessageChange> for MessageChangeWord {
             MessageChange::Edited => Self::Edited,
             MessageChange::Deleted => Self::Deleted,
             MessageChange::Reaction => Self::Reaction,
+            MessageChange::Action => Self::Action,
         }
     }
 }

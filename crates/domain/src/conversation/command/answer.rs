@@ -4,7 +4,6 @@ use super::messages::Draft;
 use super::{Deciding, NewAnswer};
 use crate::conversation::{Change, CommandError, Conversation, Handler, Outcome};
 use crate::id::MessageId;
-use crate::message::{Message, MessageKind};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -23,14 +22,8 @@ impl Deciding<'_> {
             self.place(
                 &mut after,
                 Draft {
-                    id: new.id,
-                    text: text.as_str(),
-                    content: Message::content_hash(MessageKind::Text, text.as_str(), None, None, false),
-                    private: false,
-                    reply_to: None,
-                    client_id: None,
-                    sent_at: None,
                     metadata: new.metadata.as_ref(),
+                    ..Draft::text(new.id, self.actor.sender(), text.as_str())
                 },
             )
         });
@@ -54,8 +47,8 @@ impl Deciding<'_> {
         if after.handler == self.before.handler {
             let (job, finished_job) = self.owed(&after);
             let mut change = Change::nothing(Arc::new(after), Outcome::Changed);
-            change.job = job;
-            change.finished_job = finished_job;
+            change.jobs.extend(job);
+            change.finished_jobs.extend(finished_job);
             change.writes = true;
             return change;
         }

@@ -26,7 +26,7 @@ impl Deciding<'_> {
             ReadMark { seq: wanted, count }
         };
         let mut after = Conversation::clone(self.before);
-        let moved = after.move_mark(side, mark);
+        let moved = self.speaks_for_its_side() && after.move_mark(side, mark);
         let agent_mark = self.own_mark(mark);
         if !moved && agent_mark.is_none() {
             return self.nothing(Outcome::Unchanged);

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::conversation::{Change, CommandError, Conversation, Handler, Outcome, Status};
 use crate::event::MessageChange;
 use crate::id::{KeyHash, MessageId};
-use crate::message::{Message, MessageKind, MessageStatus, Side};
+use crate::message::{Message, MessageKind, MessageStatus, Sender, Side};
 use crate::text::{ClientId, MessageText};
 use serde_json::json;
 use std::sync::Arc;
@@ -14,13 +14,35 @@ use std::sync::Arc;
 /// A message that has no place yet.
 pub(super) struct Draft<'a> {
     pub(super) id: MessageId,
+    pub(super) sender: Sender,
+    pub(super) kind: MessageKind,
     pub(super) text: &'a str,
+    pub(super) payload: Option<serde_json::Value>,
     pub(super) content: KeyHash,
     pub(super) private: bool,
     pub(super) reply_to: Option<MessageId>,
     pub(super) client_id: Option<&'a ClientId>,
     pub(super) sent_at: Option<Timestamp>,
     pub(super) metadata: Option<&'a serde_json::Value>,
+}
+
+impl<'a> Draft<'a> {
+    /// Words, and nothing else.
+    pub(super) fn text(id: MessageId, sender: Sender, text: &'a str) -> Self {
+        Self {
+            id,
+            sender,
+            kind: MessageKind::Text,
+            text,
+            payload: None,
+            content: Message::content_hash(MessageKind::Text, text, None, None, false),
+            private: false,
+            reply_to: None,
+            client_id: None,
+            sent_at: None,
+            metadata: None,
+        }
+    }
 }
 
 impl Deciding<'_> {
@@ -39,24 +61,22 @@ impl Deciding<'_> {
                 return Err(CommandError::ReplyToUnknown);
             }
         }
+        if new.private && new.proposal.is_some() {
+            return Err(CommandError::Conflict("a note proposes nothing; send the offer or appointment as a message"));
+        }
         let mut after = Conversation::clone(self.before);
         if !new.private {
-            match self.actor {
-                Actor::Visitor(_) => {
-                    after.set_status(Status::Open, None);
-                    self.owe_answer(&mut after);
-                }
-                Actor::Agent(agent) if !agent.machine && after.handler.assignee().is_none() => {
-                    after.set_handler(Handler::Agent(agent.id));
-                }
-                Actor::Agent(_) | Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => {}
-            }
+            self.takes_part(&mut after);
+            self.owe_answer(&mut after);
         }
         let message = self.place(
             &mut after,
             Draft {
                 id: new.id,
+                sender: self.actor.sender(),
+                kind: new.kind(),
                 text: new.text.as_str(),
+                payload: new.proposal.as_ref().map(|proposal| proposal.payload(self.now)),
                 content: new.content(),
                 private: new.private,
                 reply_to: new.reply_to,
@@ -65,21 +85,30 @@ impl Deciding<'_> {
                 metadata: None,
             },
         );
-        // Who writes has read: the author's own side is at the head now.
-        let mut agent_mark = None;
-        if !new.private && matches!(self.actor, Actor::Visitor(_) | Actor::Agent(_)) {
-            let side = self.actor.side();
-            after.move_mark(side, after.head_mark(side));
-            agent_mark = self.own_mark(after.head_mark(Side::Agent));
-        }
+        let agent_mark = if new.private { None } else { self.read_to_the_head(&mut after) };
+        let expiry = self.expiry_of(&message);
         let mut change = self.decided(after, !new.private, Outcome::Stored(Arc::new(message)));
         change.agent_mark = agent_mark;
+        change.jobs.extend(expiry);
         Ok(change)
+    }
+
+    /// What it means that somebody says or decides something for all to see.
+    pub(super) fn takes_part(&self, after: &mut Conversation) {
+        match self.actor {
+            Actor::Visitor(_) => {
+                after.set_status(Status::Open, None);
+            }
+            Actor::Agent(agent) if !agent.machine && after.handler.assignee().is_none() => {
+                after.set_handler(Handler::Agent(agent.id));
+            }
+            Actor::Agent(_) | Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => {}
+        }
     }
 
     /// A visitor's message to the assistant: it owes an answer, one for all questions that come until it looks.
     pub(super) fn owe_answer(&self, after: &mut Conversation) {
-        if after.handler == Handler::Assistant && after.answer_id.is_none() {
+        if matches!(self.actor, Actor::Visitor(_)) && after.handler == Handler::Assistant && after.answer_id.is_none() {
             after.answer_id = Some(MessageId(self.fresh));
         }
     }
@@ -92,7 +121,7 @@ impl Deciding<'_> {
             after.rev += 1;
             after.staff_rev += 1;
             after.last_seq += 1;
-            match self.actor.side() {
+            match new.sender.kind.side() {
                 Side::Visitor => after.inbound_count += 1,
                 Side::Agent => after.outbound_count += 1,
             }
@@ -108,10 +137,10 @@ impl Deciding<'_> {
             staff_rev: after.staff_rev,
             made_rev: (!new.private).then_some(after.rev),
             made_staff_rev: after.staff_rev,
-            sender: self.actor.sender(),
-            kind: MessageKind::Text,
+            sender: new.sender,
+            kind: new.kind,
             text: new.text.to_owned(),
-            payload: None,
+            payload: new.payload,
             reply_to: new.reply_to,
             reactions: Vec::new(),
             metadata: new.metadata.cloned(),
@@ -158,6 +187,7 @@ impl Deciding<'_> {
         let mut deleted = Message::clone(message);
         deleted.delete(self.now);
         let mut change = self.message_changed(deleted, MessageChange::Deleted);
+        change.finished_jobs.extend(Self::expiry_ended(message));
         change.audit = Some(self.audit("message.delete", json!({"message": message.id})));
         Ok(change)
     }

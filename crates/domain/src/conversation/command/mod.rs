@@ -6,23 +6,24 @@ mod answer;
 mod marks;
 mod messages;
 mod order;
+mod proposals;
 mod state;
 mod tell;
 #[cfg(test)]
 mod tests;
 
 pub use actor::{Actor, AgentActor, AssistantActor, ReportedActor, VisitorActor};
-pub use order::{Action, Command, NewAnswer, NewMessage, ToldMessage};
+pub use order::{Action, Command, NewAnswer, NewMessage, NewMove, SubjectEdit, ToldMessage};
 
 use super::change::{Change, ChangedFields, Facts, Outcome};
 use super::error::CommandError;
-use super::model::{AgentMark, Conversation, Handler, ReadMark};
+use super::model::{AgentMark, Conversation, ConversationKind, Handler, ReadMark};
 use crate::agent::Role;
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::id::{AuditId, JobId};
 use crate::job::{Job, JobKind};
-use crate::message::Message;
+use crate::message::{Message, Move, Side};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -35,7 +36,7 @@ const NOT_YOURS: &str = "only its author may change this message";
 /// The refusal; nothing changes then.
 pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, fresh: Uuid) -> Result<Change, CommandError> {
     must_see(before, &command.actor)?;
-    must_be_allowed(&command.actor, &command.action)?;
+    must_be_allowed(before, &command.actor, &command.action)?;
     let deciding = Deciding {
         before,
         actor: &command.actor,
@@ -64,6 +65,13 @@ pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: 
         Action::SetStatus(status, until) => Ok(deciding.set_status(*status, *until)),
         Action::SetFlag(flag) => Ok(deciding.set_flag(flag.as_ref())),
         Action::SetLabels(labels) => Ok(deciding.set_labels(labels)),
+        Action::Move(new) => deciding.move_proposal(new),
+        Action::SetSubject(edit) => Ok(deciding.set_subject(edit)),
+        Action::SetSeller { email } => Ok(deciding.with(|conversation| {
+            if let Some(seller) = &mut conversation.seller {
+                seller.email.clone_from(email);
+            }
+        })),
         Action::SetCustomer { name, email } => Ok(deciding.with(|conversation| {
             conversation.customer_name.clone_from(name);
             conversation.customer_email.clone_from(email);
@@ -86,7 +94,7 @@ fn must_see(conversation: &Conversation, actor: &Actor) -> Result<(), CommandErr
     let sees = conversation.deleted_at.is_none()
         && match actor {
             Actor::Visitor(visitor) => visitor.workspace_id == conversation.workspace_id && visitor.id == conversation.visitor_id,
-            Actor::Agent(agent) => agent.workspace_id == conversation.workspace_id && agent.role != Role::Seller,
+            Actor::Agent(agent) => agent.workspace_id == conversation.workspace_id && (agent.role != Role::Seller || conversation.is_sold_by(agent.id)),
             Actor::Assistant(assistant) => assistant.workspace_id == conversation.workspace_id,
             Actor::Reported(reported) => reported.workspace_id == conversation.workspace_id && reported.visitor_id == conversation.visitor_id,
             Actor::System(workspace) => *workspace == conversation.workspace_id,
@@ -94,28 +102,34 @@ fn must_see(conversation: &Conversation, actor: &Actor) -> Result<(), CommandErr
     if sees { Ok(()) } else { Err(CommandError::ConversationNotFound) }
 }
 
-/// The customer's side talks, reads and takes back; the work on a conversation is ours. The assistant only answers, and
-/// what a browser claims is only stored.
-fn must_be_allowed(actor: &Actor, action: &Action) -> Result<(), CommandError> {
+/// The parties talk, read and take back; the work on a conversation is the staff's. In a marketplace the parties may also put up
+/// a flag, tell the listing anew and remove the conversation. The assistant only answers, and what a browser claims is only stored.
+fn must_be_allowed(before: &Conversation, actor: &Actor, action: &Action) -> Result<(), CommandError> {
+    let in_marketplace = before.kind == ConversationKind::Marketplace;
     match (actor, action) {
         (Actor::Assistant(_), Action::Answer(_)) | (Actor::Visitor(_) | Actor::Reported(_), Action::Tell(_)) => return Ok(()),
         (Actor::Assistant(_) | Actor::Reported(_), _) | (_, Action::Answer(_) | Action::Tell(_)) => {
             return Err(CommandError::Forbidden("not by this caller"));
         }
-        (Actor::Agent(_) | Actor::System(_), _) => return Ok(()),
-        (Actor::Visitor(_), _) => {}
+        (Actor::System(_), _) => return Ok(()),
+        (_, Action::Move(NewMove { action: Move::Expire, .. })) => return Err(CommandError::Forbidden("an offer ends by itself")),
+        (Actor::Agent(agent), _) if agent.role != Role::Seller => return Ok(()),
+        (Actor::Agent(_) | Actor::Visitor(_), _) => {}
     }
     match action {
         Action::Send(message) if message.private => Err(CommandError::Forbidden("only agents write notes")),
         Action::Edit(..) => Err(CommandError::Forbidden(NOT_YOURS)),
-        Action::Send(_) | Action::Delete(_) | Action::React(..) | Action::MarkRead(_) | Action::MarkDelivered(_) => Ok(()),
+        Action::Send(_) | Action::Delete(_) | Action::React(..) | Action::MarkRead(_) | Action::MarkDelivered(_) | Action::Move(_) => Ok(()),
+        Action::SetFlag(Some(_)) | Action::SetSubject(_) | Action::DeleteConversation if in_marketplace => Ok(()),
         Action::Assign(_)
         | Action::TakeOver
         | Action::HandToAssistant { .. }
         | Action::SetStatus(..)
         | Action::SetFlag(_)
         | Action::SetLabels(_)
+        | Action::SetSubject(_)
         | Action::SetCustomer { .. }
+        | Action::SetSeller { .. }
         | Action::Wake
         | Action::Release(_)
         | Action::DeleteConversation
@@ -161,8 +175,8 @@ impl Deciding<'_> {
         after.updated_at = self.now;
         let (job, finished_job) = self.owed(&after);
         let mut change = Change::nothing(Arc::new(after), outcome);
-        change.job = job;
-        change.finished_job = finished_job;
+        change.jobs.extend(job);
+        change.finished_jobs.extend(finished_job);
         change.fields = fields;
         change.numbered = true;
         change.public = public;
@@ -197,7 +211,12 @@ impl Deciding<'_> {
     /// The message that the command names, if this caller may see it.
     fn named_message(&self) -> Result<&Arc<Message>, CommandError> {
         let message = self.facts.message.as_ref().ok_or(CommandError::MessageNotFound)?;
-        if message.private && matches!(self.actor, Actor::Visitor(_)) {
+        let outside = match self.actor {
+            Actor::Visitor(_) => true,
+            Actor::Agent(agent) => agent.role == Role::Seller,
+            Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => false,
+        };
+        if message.private && outside {
             return Err(CommandError::MessageNotFound);
         }
         Ok(message)
@@ -214,6 +233,25 @@ impl Deciding<'_> {
             }),
             _ => None,
         }
+    }
+
+    /// Whether what the caller reads and writes moves its side's mark. In a marketplace that is the seller's alone; who helps out
+    /// has only an own one.
+    fn speaks_for_its_side(&self) -> bool {
+        match self.actor {
+            Actor::Visitor(_) => true,
+            Actor::Agent(agent) => self.before.seller.as_ref().is_none_or(|seller| seller.id == agent.id),
+            Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => false,
+        }
+    }
+
+    /// Who acts has read: its side is at the head now, and so is an agent's own mark, which is answered.
+    fn read_to_the_head(&self, after: &mut Conversation) -> Option<AgentMark> {
+        let side = self.actor.side();
+        if self.speaks_for_its_side() {
+            after.move_mark(side, after.head_mark(side));
+        }
+        self.own_mark(after.head_mark(Side::Agent))
     }
 
     fn audit(&self, action: &str, detail: serde_json::Value) -> AuditEntry {

@@ -2,10 +2,11 @@
 
 use super::Actor;
 use crate::clock::Timestamp;
-use crate::conversation::Status;
+use crate::conversation::{Status, Subject};
 use crate::id::{AgentId, ConversationId, KeyHash, MessageId};
-use crate::message::{AuthorId, Message, MessageKind};
+use crate::message::{AuthorId, Message, MessageKind, Move, Proposal};
 use crate::text::{AnswerText, ClientId, Label, Line, MessageText};
+use serde_json::Number;
 
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +15,8 @@ pub struct NewMessage {
     pub id: MessageId,
     /// What it says.
     pub text: MessageText,
+    /// The offer or appointment that it is.
+    pub proposal: Option<Proposal>,
     /// Whether only agents shall see it.
     pub private: bool,
     /// The message it answers.
@@ -25,8 +28,13 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
+    pub(super) fn kind(&self) -> MessageKind {
+        self.proposal.as_ref().map_or(MessageKind::Text, Proposal::kind)
+    }
+
     pub(super) fn content(&self) -> KeyHash {
-        Message::content_hash(MessageKind::Text, self.text.as_str(), None, self.reply_to, self.private)
+        let payload = self.proposal.as_ref().map(Proposal::content);
+        Message::content_hash(self.kind(), self.text.as_str(), payload.as_ref(), self.reply_to, self.private)
     }
 }
 
@@ -70,6 +78,30 @@ impl ToldMessage {
     }
 }
 
+/// A move of an offer or appointment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMove {
+    /// The offer or appointment.
+    pub message: MessageId,
+    /// What is done to it.
+    pub action: Move,
+    /// What the line about it shall be named.
+    pub line_id: MessageId,
+    /// What the new offer or request shall be named, if there is one.
+    pub answer_id: MessageId,
+}
+
+/// What shall be different about the subject; `None` stays.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SubjectEdit {
+    /// The whole of it, if there is none yet.
+    pub first: Option<Subject>,
+    /// What it is called.
+    pub title: Option<Line>,
+    /// What it costs.
+    pub price: Option<Number>,
+}
+
 /// What shall be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -85,6 +117,8 @@ pub enum Action {
     Delete(MessageId),
     /// Put a sign on it; `None` takes it away.
     React(MessageId, Option<String>),
+    /// Decide about an offer or appointment, or take an own one back.
+    Move(NewMove),
     /// The caller's side has read up to a place; `None` is the head.
     MarkRead(Option<i64>),
     /// The caller's client has received up to a place; `None` is the head.
@@ -104,6 +138,13 @@ pub enum Action {
     SetFlag(Option<Option<Line>>),
     /// Replace the labels.
     SetLabels(Vec<Label>),
+    /// The subject is called otherwise now, or costs something else.
+    SetSubject(SubjectEdit),
+    /// The seller has another address now.
+    SetSeller {
+        /// The address.
+        email: String,
+    },
     /// The customer has another name or address now.
     SetCustomer {
         /// The name.

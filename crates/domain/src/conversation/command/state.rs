@@ -1,6 +1,6 @@
 //! Who answers, where the work stands, and what agents note on a conversation.
 
-use super::{Actor, Deciding};
+use super::{Actor, Deciding, SubjectEdit};
 use crate::agent::Role;
 use crate::clock::Timestamp;
 use crate::conversation::{Change, CommandError, Conversation, Flag, Handler, Outcome, Status};
@@ -69,11 +69,27 @@ impl Deciding<'_> {
         change
     }
 
+    pub(super) fn set_subject(&self, edit: &SubjectEdit) -> Change {
+        self.with(|conversation| {
+            let Some(subject) = &mut conversation.subject else {
+                conversation.subject.clone_from(&edit.first);
+                return;
+            };
+            if let Some(title) = &edit.title {
+                title.as_str().clone_into(&mut subject.title);
+            }
+            if let Some(price) = &edit.price {
+                subject.price = Some(price.clone());
+            }
+        })
+    }
+
     pub(super) fn delete_conversation(&self) -> Result<Change, CommandError> {
         let allowed = match self.actor {
-            Actor::Agent(agent) => agent.role >= Role::Admin,
-            Actor::System(_) => true,
-            Actor::Visitor(_) | Actor::Assistant(_) | Actor::Reported(_) => false,
+            Actor::Agent(agent) => agent.role >= Role::Admin || self.before.is_sold_by(agent.id),
+            // That it may is known: it is a party of a marketplace.
+            Actor::Visitor(_) | Actor::System(_) => true,
+            Actor::Assistant(_) | Actor::Reported(_) => false,
         };
         if !allowed {
             return Err(CommandError::Forbidden("only an admin may delete a conversation"));

@@ -40,14 +40,9 @@ impl Deciding<'_> {
         let message = self.place(
             &mut after,
             Draft {
-                id: told.id,
-                text: told.text.as_str(),
-                content: told.content(),
-                private: false,
-                reply_to: None,
                 client_id: told.client_id.as_ref(),
                 sent_at: told.sent_at,
-                metadata: None,
+                ..Draft::text(told.id, self.actor.sender(), told.text.as_str())
             },
         );
         if matches!(self.actor, Actor::Visitor(_)) {

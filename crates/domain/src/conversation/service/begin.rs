@@ -1,10 +1,12 @@
 //! A conversation that begins: visitor, conversation and first message become visible together.
 
 use super::ConversationService;
+use crate::agent::Agent;
 use crate::channel::{Channel, IdentityRule};
 use crate::clock::Timestamp;
 use crate::conversation::{
-    Action, Actor, Command, CommandError, Conversation, ConversationKind, Facts, NewMessage, Outcome, ReadMark, Status, Subject, VisitorActor, apply,
+    Action, Actor, Command, CommandError, Conversation, ConversationKind, Facts, Handler, NewMessage, Outcome, ReadMark, Seller, Status, Subject, VisitorActor,
+    apply,
 };
 use crate::creation::{Creation, CreationKey, REMEMBERED_FOR, claim};
 use crate::event::{ConversationChange, ConversationEvent, DomainEvent};
@@ -36,6 +38,8 @@ pub struct BeginConversation {
     pub kind: ConversationKind,
     /// What the client calls it, in families where clients choose ids. [`RepositoryError::Conflict`] if that is taken.
     pub client_ref: Option<String>,
+    /// Who sells, in a marketplace: the conversation begins with this agent.
+    pub seller: Option<Seller>,
     /// What it is about.
     pub subject: Option<Subject>,
     /// Facts the client attached.
@@ -100,6 +104,7 @@ pub(crate) fn new_conversation(ids: &dyn Ids, channel: &Channel, visitor: &Visit
         room_key: RoomKey::new(ids.random()),
         kind,
         client_ref: None,
+        seller: None,
         status: Status::Open,
         snoozed_until: None,
         handler: kind.first_handler(&channel.assistant),
@@ -171,11 +176,15 @@ impl ConversationService {
         };
         let mut first = new_conversation(&*self.ids, channel, &visitor, begin.kind, now);
         first.client_ref = begin.client_ref;
+        if let Some(seller) = begin.seller {
+            first.handler = Handler::Agent(seller.id);
+            first.seller = Some(seller);
+        }
         first.subject = begin.subject;
         first.metadata = begin.metadata;
         let mut conversation = Arc::new(first);
         let mut message = None;
-        let mut job = None;
+        let mut jobs = Vec::new();
         if let Some((text, client_id)) = begin.message {
             let actor = Actor::Visitor(VisitorActor {
                 workspace_id: visitor.workspace_id,
@@ -185,6 +194,7 @@ impl ConversationService {
             let action = Action::Send(NewMessage {
                 id: MessageId(self.ids.ordered()),
                 text,
+                proposal: None,
                 private: false,
                 reply_to: None,
                 client_id,
@@ -196,7 +206,7 @@ impl ConversationService {
                 action,
             };
             let change = apply(&conversation, &command, &Facts::default(), now, self.ids.ordered())?;
-            job = change.job.map(|job| self.writer.claimed(job, now));
+            jobs.extend(change.jobs.into_iter().map(|job| self.writer.claimed(job, now)));
             conversation = change.conversation;
             if let Outcome::Stored(stored) = change.outcome {
                 message = Some(stored);
@@ -207,6 +217,13 @@ impl ConversationService {
             // The credential may be seconds old: what is made for a visitor that became part of another one would be lost.
             let present = work.visitors().find_for_update(visitor.workspace_id, visitor.id).await?;
             present.filter(|visitor| visitor.retired_at.is_none()).ok_or(VisitorError::NotFound)?;
+        }
+        if let Some(seller) = &conversation.seller {
+            // It may have been deactivated since it was looked up.
+            let known = work.agents().find_for_update(conversation.workspace_id, seller.id).await?;
+            known
+                .filter(Agent::is_active)
+                .ok_or(CommandError::Conflict("this seller takes no conversations any more"))?;
         }
         if let Some(once) = once {
             let remembered = Remembered {
@@ -226,13 +243,11 @@ impl ConversationService {
             }
         }
         self.insert(&*work, &visitor, key, &conversation, message.as_deref(), now).await?;
-        if let Some(job) = &job {
+        for job in &jobs {
             work.jobs().insert(job).await?;
         }
         work.commit().await?;
-        if let Some(job) = job {
-            self.writer.begin(job);
-        }
+        jobs.into_iter().for_each(|job| self.writer.begin(job));
         if let Some(message) = message {
             self.bus.publish(DomainEvent::Conversation(ConversationEvent {
                 rev: Some(conversation.rev),

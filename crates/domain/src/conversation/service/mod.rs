@@ -1,27 +1,63 @@
 //! What people do with conversations: most of it is one command for the writer.
 
 mod begin;
+mod marketplace;
 mod stored;
 
 pub(crate) use begin::new_conversation;
 pub use begin::{BeginConversation, BeginError, Begun, Starter};
+pub use marketplace::{ConversationRef, MarketplaceConversation, MessageRef, Party, Save, SaveError, Saved, SavedMessage};
 pub use stored::{ChatRef, ChatsOfVisitor, StoredChat, Told, ToldAll};
 
 use super::change::Outcome;
-use super::command::{Action, Actor, AgentActor, Command, NewMessage};
+use super::command::{Action, Actor, AgentActor, Command, NewMessage, NewMove};
 use super::error::CommandError;
 use super::model::{Conversation, Status};
 use super::store::MessageKey;
 use super::writer::{ConversationWriter, Done};
+use crate::agent::{Agent, Role};
 use crate::clock::{Clock, Timestamp};
 use crate::event::EventBus;
 use crate::id::{AgentId, ConversationId, Ids, MessageId};
-use crate::message::{Message, MessageKind};
+use crate::job::Job;
+use crate::message::{Message, MessageKind, Move, Proposal};
 use crate::security::SecretBox;
 use crate::store::{RepositoryError, Store};
 use crate::text::{ClientId, Label, Line, MessageText};
 use crate::visitor::VisitorService;
 use std::sync::Arc;
+
+/// A message that shall be sent.
+#[derive(Debug, Clone)]
+pub struct SendMessage {
+    /// What it says.
+    pub text: MessageText,
+    /// The offer or appointment that it is.
+    pub proposal: Option<Proposal>,
+    /// Whether only agents shall see it.
+    pub private: bool,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// The client's own id.
+    pub client_id: Option<ClientId>,
+    /// What the sender's clock said.
+    pub sent_at: Option<Timestamp>,
+}
+
+impl SendMessage {
+    /// Words, and nothing else.
+    #[must_use]
+    pub const fn text(text: MessageText) -> Self {
+        Self {
+            text,
+            proposal: None,
+            private: false,
+            reply_to: None,
+            client_id: None,
+            sent_at: None,
+        }
+    }
+}
 
 /// A message that was asked to be sent.
 #[derive(Debug, Clone)]
@@ -68,36 +104,21 @@ impl ConversationService {
         }
     }
 
-    /// Says something. `reply_to` must be a message of the conversation that the other readers see, too.
+    /// Says or proposes something. `reply_to` must be a message of the conversation that the other readers see, too.
     ///
     /// # Errors
     /// What [`CommandError`] says.
-    #[expect(clippy::too_many_arguments, reason = "each is one field of the message")]
-    pub async fn send_message(
-        &self,
-        actor: Actor,
-        conversation_id: ConversationId,
-        text: MessageText,
-        private: bool,
-        reply_to: Option<MessageId>,
-        client_id: Option<ClientId>,
-        sent_at: Option<Timestamp>,
-    ) -> Result<Sent, CommandError> {
-        let id = MessageId(self.ids.ordered());
-        let done = self
-            .submit(
-                actor,
-                conversation_id,
-                Action::Send(NewMessage {
-                    id,
-                    text,
-                    private,
-                    reply_to,
-                    client_id,
-                    sent_at,
-                }),
-            )
-            .await?;
+    pub async fn send_message(&self, actor: Actor, conversation_id: ConversationId, message: SendMessage) -> Result<Sent, CommandError> {
+        let message = NewMessage {
+            id: MessageId(self.ids.ordered()),
+            text: message.text,
+            proposal: message.proposal,
+            private: message.private,
+            reply_to: message.reply_to,
+            client_id: message.client_id,
+            sent_at: message.sent_at,
+        };
+        let done = self.submit(actor, conversation_id, Action::Send(message)).await?;
         match done.outcome {
             Outcome::Stored(message) => Ok(Sent {
                 message,
@@ -110,6 +131,45 @@ impl ConversationService {
                 repeated: true,
             }),
             Outcome::Changed | Outcome::MessageChanged(_) | Outcome::Unchanged => Err(CommandError::Failed),
+        }
+    }
+
+    /// Decides about an offer or appointment, or takes an own one back. Of two who decide at the same moment one gets
+    /// [`CommandError::Conflict`].
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn move_proposal(&self, actor: Actor, conversation: ConversationId, message: MessageId, action: Move) -> Result<Sent, CommandError> {
+        self.change_message(actor, conversation, self.new_move(message, action)).await
+    }
+
+    fn new_move(&self, message: MessageId, action: Move) -> Action {
+        Action::Move(NewMove {
+            message,
+            action,
+            line_id: MessageId(self.ids.ordered()),
+            answer_id: MessageId(self.ids.ordered()),
+        })
+    }
+
+    /// Lets an offer run out, if it is still open. Its job ends with it.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn expire_offer(&self, job: &Job) -> Result<(), CommandError> {
+        let action = self.new_move(MessageId(job.id.0), Move::Expire);
+        let done = self.submit(Actor::System(job.workspace_id), job.conversation_id, action).await;
+        match done.map(|done| done.outcome) {
+            Ok(Outcome::MessageChanged(_)) => Ok(()),
+            // Another clock is ahead of this one: a little later.
+            Ok(_) if self.is_open_offer(job).await? => Err(CommandError::Unavailable),
+            // It was decided or deleted meanwhile.
+            Ok(_) | Err(CommandError::ConversationNotFound | CommandError::MessageNotFound | CommandError::Conflict(_)) => {
+                let work = self.store.begin().await?;
+                work.jobs().delete(job.id).await?;
+                Ok(work.commit().await?)
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -135,6 +195,11 @@ impl ConversationService {
             conversation: Arc::new(conversation.clone()),
             repeated: true,
         }))
+    }
+
+    async fn is_open_offer(&self, job: &Job) -> Result<bool, CommandError> {
+        let offer = self.writer.stored(MessageKey::Id(job.conversation_id, MessageId(job.id.0))).await?;
+        Ok(offer.is_some_and(|offer| offer.offer_ends_at().is_some()))
     }
 
     /// Says it in other words.
@@ -195,10 +260,14 @@ impl ConversationService {
     /// [`AssignError::AgentNotFound`], or what [`CommandError`] says.
     pub async fn assign(&self, agent: AgentActor, conversation: ConversationId, to: Option<AgentId>) -> Result<Arc<Conversation>, AssignError> {
         if let Some(to) = to {
-            let known = self.store.read().await?.agents().find(agent.workspace_id, to).await?;
-            known
-                .filter(|known| known.is_active() && known.role >= crate::agent::Role::Agent)
-                .ok_or(AssignError::AgentNotFound)?;
+            let read = self.store.read().await?;
+            let known = read.agents().find(agent.workspace_id, to).await?;
+            let known = known.filter(Agent::is_active).ok_or(AssignError::AgentNotFound)?;
+            if known.role == Role::Seller {
+                // A seller gets back what it sells, and nothing else.
+                let sold = read.conversations().find(agent.workspace_id, conversation).await?;
+                sold.filter(|sold| sold.is_sold_by(to)).ok_or(AssignError::AgentNotFound)?;
+            }
         }
         let workspace = agent.workspace_id;
         let assigned = self.submit(Actor::Agent(agent), conversation, Action::Assign(to)).await?.conversation;
@@ -253,8 +322,8 @@ impl ConversationService {
     ///
     /// # Errors
     /// What [`CommandError`] says.
-    pub async fn set_flag(&self, agent: AgentActor, conversation: ConversationId, flag: Option<Option<Line>>) -> Result<Arc<Conversation>, CommandError> {
-        Ok(self.submit(Actor::Agent(agent), conversation, Action::SetFlag(flag)).await?.conversation)
+    pub async fn set_flag(&self, actor: Actor, conversation: ConversationId, flag: Option<Option<Line>>) -> Result<Arc<Conversation>, CommandError> {
+        Ok(self.submit(actor, conversation, Action::SetFlag(flag)).await?.conversation)
     }
 
     /// Replaces the labels.
@@ -269,8 +338,8 @@ impl ConversationService {
     ///
     /// # Errors
     /// What [`CommandError`] says.
-    pub async fn delete(&self, agent: AgentActor, conversation: ConversationId) -> Result<(), CommandError> {
-        self.submit(Actor::Agent(agent), conversation, Action::DeleteConversation).await.map(drop)
+    pub async fn delete(&self, actor: Actor, conversation: ConversationId) -> Result<(), CommandError> {
+        self.submit(actor, conversation, Action::DeleteConversation).await.map(drop)
     }
 
     /// Opens the snoozed conversations whose time has come; answers how many.
@@ -301,7 +370,7 @@ impl ConversationService {
 /// Why a conversation was not assigned.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AssignError {
-    /// The agent does not exist here, is deactivated, or is a seller.
+    /// The agent does not exist here, is deactivated, or sells other things.
     #[error("no such agent")]
     AgentNotFound,
     /// The command was refused.

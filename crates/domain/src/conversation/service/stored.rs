@@ -184,6 +184,7 @@ impl ConversationService {
             starter,
             kind: ConversationKind::Stored,
             client_ref: chat.map(|chat| chat.as_str().to_owned()),
+            seller: None,
             subject: None,
             metadata: None,
             message: None,
@@ -345,7 +346,11 @@ impl ConversationService {
 }
 
 /// The chats of a page with their newest messages, as far as [`PAGE_BYTES`] go.
-async fn with_messages(read: &dyn Repositories, page: Page<Conversation>, each: usize) -> Result<Page<(Conversation, Vec<Message>)>, RepositoryError> {
+pub(super) async fn with_messages(
+    read: &dyn Repositories,
+    page: Page<Conversation>,
+    each: usize,
+) -> Result<Page<(Conversation, Vec<Message>)>, RepositoryError> {
     let mut items: Vec<(Conversation, Vec<Message>)> = Vec::with_capacity(page.items.len());
     let mut spent = 0;
     for some in page.items.chunks(READ_AT_ONCE) {
@@ -374,11 +379,13 @@ async fn with_messages(read: &dyn Repositories, page: Page<Conversation>, each: 
 
 /// Leaves out the oldest messages until the texts of the others have no more than so many bytes. Answers how many they have.
 fn keep_newest(messages: &mut Vec<Message>, most: usize) -> usize {
-    let mut bytes: usize = messages.iter().map(|message| message.text.len()).sum();
+    // An appointment is shown with its payload twice, as old clients know it.
+    let length = |message: &Message| message.text.len() + message.payload.as_ref().map_or(0, |payload| 2 * payload.to_string().len());
+    let mut bytes: usize = messages.iter().map(length).sum();
     let old = messages.iter().take_while(|message| {
         let too_many = bytes > most;
         if too_many {
-            bytes -= message.text.len();
+            bytes -= length(message);
         }
         too_many
     });

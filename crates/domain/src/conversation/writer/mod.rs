@@ -126,6 +126,14 @@ impl ConversationWriter {
         Ok(self.store.load_messages(&[key]).await?.pop().map(|(_, message)| message))
     }
 
+    /// Those of some messages that are stored now.
+    ///
+    /// # Errors
+    /// What storage says.
+    pub(in crate::conversation) async fn stored_many(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
+        self.store.load_messages(keys).await
+    }
+
     /// Under which name this node claims jobs.
     #[must_use]
     pub const fn node(&self) -> Uuid {
@@ -137,9 +145,9 @@ impl ConversationWriter {
         self.begun_jobs.lock().ok().and_then(|mut jobs| jobs.take())
     }
 
-    /// The node that commits a question answers it: the job is claimed with the commit that makes it.
+    /// The node that commits a question answers it: the job is claimed with the commit that makes it, unless it is for later.
     pub(in crate::conversation) fn claimed(&self, mut job: Job, now: Timestamp) -> Job {
-        if !self.jobs.is_closed() {
+        if job.run_at <= now && !self.jobs.is_closed() {
             job.claim = Some(Claim {
                 by: self.node,
                 until: now.plus(CLAIMED_FOR),

@@ -3,9 +3,9 @@
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::conversation::change::SignalKind;
-use crate::conversation::command::NewMessage;
+use crate::conversation::command::{NewMessage, NewMove};
 use crate::conversation::{Action, Actor, AgentMark, Change, Command, Facts, MessageKey, Outcome};
-use crate::event::{ConversationEvent, DomainEvent, Signal};
+use crate::event::{ConversationChange, ConversationEvent, DomainEvent, Signal};
 use crate::id::{JobId, KeyHash, MessageId};
 use crate::job::Job;
 use crate::message::{AuthorId, Message, SenderKind};
@@ -40,6 +40,7 @@ impl Written {
             }
             Outcome::Repeated(_) | Outcome::Changed | Outcome::Unchanged => {}
         }
+        self.inserted.extend(change.followed_by.iter().cloned());
         if let Some(mark) = change.agent_mark {
             // One row for each agent: of two marks in a batch the further one counts.
             self.agent_marks
@@ -49,15 +50,15 @@ impl Written {
             }
         }
         self.audit.extend(change.audit.clone());
-        if let Some(finished) = change.finished_job {
+        for finished in &change.finished_jobs {
             // What began and ended in one batch was never there.
             let before = self.jobs.len();
-            self.jobs.retain(|job| job.id != finished);
+            self.jobs.retain(|job| job.id != *finished);
             if self.jobs.len() == before {
-                self.finished_jobs.push(finished);
+                self.finished_jobs.push(*finished);
             }
         }
-        self.jobs.extend(change.job.clone());
+        self.jobs.extend(change.jobs.iter().cloned());
     }
 
     pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Facts {
@@ -112,7 +113,7 @@ fn named_by(command: &Command) -> Option<MessageKey> {
     let id = command.conversation_id;
     match &command.action {
         Action::Edit(message, _) | Action::Delete(message) | Action::React(message, _) => Some(MessageKey::Id(id, *message)),
-        Action::Send(NewMessage { reply_to: Some(message), .. }) => Some(MessageKey::Id(id, *message)),
+        Action::Send(NewMessage { reply_to: Some(message), .. }) | Action::Move(NewMove { message, .. }) => Some(MessageKey::Id(id, *message)),
         Action::MarkRead(Some(seq)) if *seq > 0 => Some(MessageKey::Place(id, *seq)),
         _ => None,
     }
@@ -164,20 +165,38 @@ fn equal_to(command: &Command) -> Option<(SenderKind, KeyHash)> {
 }
 
 /// What everybody is told of a change once it is durable.
-pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Option<DomainEvent> {
+pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Vec<DomainEvent> {
     let conversation = Arc::clone(&change.conversation);
-    if let Some(what) = change.told() {
-        let rev = change.public.then_some(conversation.rev);
-        return Some(DomainEvent::Conversation(ConversationEvent {
+    let event = |rev, staff_rev, change| {
+        DomainEvent::Conversation(ConversationEvent {
             rev,
-            staff_rev: conversation.staff_rev,
+            staff_rev,
             at: now,
-            change: what,
-            conversation,
-        }));
-    }
+            change,
+            conversation: Arc::clone(&conversation),
+        })
+    };
+    let Some(first) = change.told() else {
+        return signal(change, actor, now).map(DomainEvent::Signal).into_iter().collect();
+    };
+    let public = change.public.then_some(conversation.rev);
+    let (rev, staff_rev) = match &change.outcome {
+        // With more behind it, the conversation is at the numbers of the last.
+        Outcome::MessageChanged(message) => (message.rev, message.staff_rev),
+        _ => (public, conversation.staff_rev),
+    };
+    let followed_by = change
+        .followed_by
+        .iter()
+        .map(|message| event(message.rev, message.staff_rev, ConversationChange::NewMessage(Arc::clone(message))));
+    std::iter::once(event(rev, staff_rev, first)).chain(followed_by).collect()
+}
+
+/// What is merely live of a change that has no number.
+fn signal(change: &Change, actor: &Actor, now: Timestamp) -> Option<Signal> {
+    let conversation = Arc::clone(&change.conversation);
     let by = actor.side();
-    let signal = match change.signal? {
+    Some(match change.signal? {
         SignalKind::Read { up_to_seq } => {
             let agent_id = match actor {
                 Actor::Agent(agent) => Some(agent.id),
@@ -197,6 +216,5 @@ pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Option<Dom
             up_to_seq,
             at: now,
         },
-    };
-    Some(DomainEvent::Signal(signal))
+    })
 }

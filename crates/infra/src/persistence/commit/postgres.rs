@@ -203,6 +203,10 @@ fn conversations(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<S
     row.add("subject_title", "text", |item| {
         item.conversation.subject.as_ref().map(|subject| subject.title.as_str())
     })?;
+    row.add("subject_price", "text", |item| {
+        let price = item.conversation.subject.as_ref().and_then(|subject| subject.price.as_ref());
+        price.map(ToString::to_string)
+    })?;
     row.add("flag_reason", "text", |item| {
         item.conversation.flag.as_ref().and_then(|flag| flag.reason.as_deref())
     })?;
@@ -213,6 +217,9 @@ fn conversations(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<S
         item.conversation.customer_name.as_ref().map(|name| name.to_lowercase())
     })?;
     row.add("customer_email", "text", |item| item.conversation.customer_email.as_deref())?;
+    row.add("seller_email", "text", |item| {
+        item.conversation.seller.as_ref().map(|seller| seller.email.as_str())
+    })?;
     row.add("metadata", "jsonb", |item| item.conversation.metadata.as_ref().map(Json))?;
     row.add("version", "int8", |item| item.conversation.version)?;
     row.add("last_seq", "int8", |item| item.conversation.last_seq)?;

@@ -27,6 +27,7 @@ pub struct Model {
     pub settings: Json,
     pub created_at: StoredTime,
     pub updated_at: StoredTime,
+    pub unclaimed: bool,
     pub deactivated_at: Option<StoredTime>,
 }
 
@@ -50,6 +51,7 @@ impl TryFrom<&Agent> for Model {
             settings: to_json(&agent.settings)?,
             created_at: agent.created_at.into(),
             updated_at: agent.updated_at.into(),
+            unclaimed: agent.unclaimed,
             deactivated_at: agent.deactivated_at.map(Into::into),
         })
     }
@@ -72,6 +74,7 @@ impl TryFrom<Model> for Agent {
             settings: from_json("agent.settings", row.settings)?,
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
+            unclaimed: row.unclaimed,
             deactivated_at: row.deactivated_at.map(Into::into),
         })
     }

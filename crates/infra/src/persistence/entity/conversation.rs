@@ -1,9 +1,10 @@
 use crate::persistence::error::{from_json, to_json, unreadable};
 use crate::persistence::timestamp::StoredTime;
-use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Status, Subject};
+use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Seller, Status, Subject};
 use parlor_domain::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::store::RepositoryError;
 use sea_orm::entity::prelude::*;
+use serde_json::Number;
 
 #[sea_orm::model]
 #[derive(Debug, Clone, PartialEq, DeriveEntityModel)]
@@ -14,6 +15,8 @@ pub struct Model {
     pub workspace_id: Uuid,
     pub channel_id: Uuid,
     pub visitor_id: Uuid,
+    pub seller_id: Option<Uuid>,
+    pub seller_email: Option<String>,
     pub room_key: Uuid,
     pub kind: String,
     pub client_ref: Option<String>,
@@ -27,6 +30,8 @@ pub struct Model {
     pub subject_kind: Option<String>,
     pub subject_external_id: Option<String>,
     pub subject_title: Option<String>,
+    /// The JSON number as text, so that it comes back as it was.
+    pub subject_price: Option<String>,
     pub flag_reason: Option<String>,
     pub flag_at: Option<StoredTime>,
     pub labels: Json,
@@ -59,7 +64,8 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The columns that a command can change.
-pub const CHANGEABLE: [Column; 35] = [
+pub const CHANGEABLE: [Column; 37] = [
+    Column::SellerEmail,
     Column::Status,
     Column::SnoozedUntil,
     Column::Handler,
@@ -70,6 +76,7 @@ pub const CHANGEABLE: [Column; 35] = [
     Column::SubjectKind,
     Column::SubjectExternalId,
     Column::SubjectTitle,
+    Column::SubjectPrice,
     Column::FlagReason,
     Column::FlagAt,
     Column::Labels,
@@ -108,6 +115,8 @@ impl TryFrom<&Conversation> for Model {
             workspace_id: conversation.workspace_id.0,
             channel_id: conversation.channel_id.0,
             visitor_id: conversation.visitor_id.0,
+            seller_id: conversation.seller.as_ref().map(|seller| seller.id.0),
+            seller_email: conversation.seller.as_ref().map(|seller| seller.email.clone()),
             room_key: conversation.room_key.expose(),
             kind: conversation.kind.as_str().to_owned(),
             client_ref: conversation.client_ref.clone(),
@@ -121,6 +130,7 @@ impl TryFrom<&Conversation> for Model {
             subject_kind: subject.map(|subject| subject.kind.clone()),
             subject_external_id: subject.and_then(|subject| subject.external_id.clone()),
             subject_title: subject.map(|subject| subject.title.clone()),
+            subject_price: subject.and_then(|subject| subject.price.as_ref()).map(ToString::to_string),
             flag_reason: flag.and_then(|flag| flag.reason.clone()),
             flag_at: flag.map(|flag| flag.at.into()),
             labels: to_json(&conversation.labels)?,
@@ -151,6 +161,13 @@ impl TryFrom<&Conversation> for Model {
     }
 }
 
+/// Reads a stored number. The standard library's floats come back to the last bit; those of JSON's parser may be one off.
+fn price(stored: &str) -> Result<Number, RepositoryError> {
+    let whole = stored.parse::<u64>().map(Number::from).or_else(|_| stored.parse::<i64>().map(Number::from));
+    let number = whole.ok().or_else(|| Number::from_f64(stored.parse().ok()?));
+    number.ok_or_else(|| unreadable("conversation.subject_price"))
+}
+
 impl TryFrom<Model> for Conversation {
     type Error = RepositoryError;
 
@@ -160,6 +177,7 @@ impl TryFrom<Model> for Conversation {
                 kind,
                 external_id: row.subject_external_id,
                 title,
+                price: row.subject_price.as_deref().map(price).transpose()?,
             }),
             _ => None,
         };
@@ -168,6 +186,7 @@ impl TryFrom<Model> for Conversation {
             workspace_id: WorkspaceId(row.workspace_id),
             channel_id: ChannelId(row.channel_id),
             visitor_id: VisitorId(row.visitor_id),
+            seller: row.seller_id.zip(row.seller_email).map(|(id, email)| Seller { id: AgentId(id), email }),
             room_key: RoomKey::new(row.room_key),
             kind: ConversationKind::from_word(&row.kind).ok_or_else(|| unreadable("conversation.kind"))?,
             client_ref: row.client_ref,

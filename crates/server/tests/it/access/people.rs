@@ -37,7 +37,8 @@ pub const DOOR: &str = "door@example.com";
 /// | `U` | a refresh token in place of an access token |
 /// | `J` | a token that another host site signed |
 /// | `H` | a customer with a token of the host site, who is another visitor |
-pub const CALLERS: &str = "nt svqo r SaAOh f RWK DLXUJ H";
+/// | `M` `P` | customer and seller of the marketplace conversation, each with a token of the host site |
+pub const CALLERS: &str = "nt svqo r SaAOh f RWK DLXUJ H MP";
 
 /// The callers of a table, each a letter.
 pub fn callers() -> impl Iterator<Item = char> {
@@ -65,6 +66,7 @@ pub struct Targets {
     pub session_id: String,
     pub chat_id: String,
     pub message_id: String,
+    pub offer_id: String,
     pub text: String,
     pub agent_id: String,
     pub agent_email: String,
@@ -172,6 +174,8 @@ impl<'a> World<'a> {
             }
             'J' => host_token_with("another host site's secret of many bytes", json!({"sub": "staff-1"})),
             'H' => host_token(json!({"sub": "customer-1"})),
+            'M' => targets.customer(),
+            'P' => targets.seller(),
             other => panic!("no such caller: {other}"),
         })
     }
@@ -224,6 +228,9 @@ impl<'a> World<'a> {
         let (session_id, room_key) = (field("id"), field("conversation_id"));
         let message = app.say(&room_key, &text).await;
         let visitor_id = message["sender"]["id"].as_str().unwrap().to_owned();
+        let offer = json!({"message": "My offer", "type": "offer", "payload": {"offerPrice": 100}});
+        let path = format!("/api/public/chat-rooms/{room_key}/send_message/");
+        let offer = app.post(&path).json(offer).send().await.expect(201);
         let chat_id = format!("stored-chat-number-{number}");
         let stored = json!({"visitor_id": visitor_key, "chat_id": chat_id});
         app.post("/api/users/data/").json(stored).send().await.expect(201);
@@ -245,7 +252,7 @@ impl<'a> World<'a> {
             .create_api_key(self.home, Name::parse("Orders").unwrap(), ApiScope::Read)
             .await
             .unwrap();
-        Targets {
+        let targets = Targets {
             conversation_id: app.conversation_id(&room_key).await,
             visitor_key,
             visitor_id,
@@ -253,6 +260,7 @@ impl<'a> World<'a> {
             session_id,
             chat_id,
             message_id: message["id"].as_str().unwrap().to_owned(),
+            offer_id: offer["id"].as_str().unwrap().to_owned(),
             text,
             agent_id,
             agent_email,
@@ -264,14 +272,39 @@ impl<'a> World<'a> {
             job_id: self.dead_job().await,
             identity: host_token(json!({"sub": format!("customer-{number}-{}", channel.id)})),
             number,
-        }
+        };
+        self.list(&targets).await;
+        targets
+    }
+
+    /// The marketplace conversation, with an offer of its customer. Its seller was here before.
+    async fn list(&self, targets: &Targets) {
+        let call = |method, body: Value| self.app.call(method, "/api/conversations").bearer(&targets.customer()).json(body).send();
+        self.app.get("/api/conversations").bearer(&targets.seller()).send().await.expect(200);
+        let (listing, seller) = (targets.fill("{listing}", 'M'), targets.fill("{seller}", 'M'));
+        call(reqwest::Method::POST, json!({"id": listing, "sellerId": seller})).await.expect(201);
+        let offer = json!({"id": 1001, "type": "offer", "payload": {"offerPrice": 100}});
+        call(reqwest::Method::PUT, json!({"conversationId": listing, "message": offer}))
+            .await
+            .expect(201);
     }
 }
 
 impl Targets {
+    fn customer(&self) -> String {
+        host_token(json!({"sub": format!("buyer-{}", self.number), "email": self.fill("{customer}", 'M')}))
+    }
+
+    fn seller(&self) -> String {
+        host_token(json!({"sub": format!("seller-{}", self.number), "role": "seller", "email": self.fill("{seller}", 'P')}))
+    }
+
     /// Writes what a caller can know into a path, a query or a body. The visitor itself knows its keys, the holder of a room key
     /// that one; everybody else can only have met the internal ids.
     pub fn fill(&self, text: &str, caller: char) -> String {
+        let (customer, seller) = (format!("buyer{}@example.com", self.number), format!("seller{}@example.com", self.number));
+        let listing = format!("conv-{}", self.number);
+        let offer = format!("{}/action", self.offer_id);
         let itself = matches!(caller, 'v' | 'q');
         let visitor = if itself { &self.visitor_key } else { &self.visitor_id };
         let room = if itself || caller == 'r' { &self.room_key } else { &self.conversation_id };
@@ -284,6 +317,8 @@ impl Targets {
             // The widget's own id of its stored chat, which others may have met.
             ("{chat_id}", &self.chat_id),
             ("{session_id}", &self.session_id),
+            // Only offers are decided about.
+            ("{message_id}/action", &offer),
             ("{message_id}", &self.message_id),
             ("{agent}", &self.agent_id),
             ("{email}", &self.agent_email),
@@ -294,6 +329,9 @@ impl Targets {
             ("{article}", &self.article_id),
             ("{job}", &self.job_id),
             ("{identity}", &self.identity),
+            ("{listing}", &listing),
+            ("{customer}", &customer),
+            ("{seller}", &seller),
             ("{door}", DOOR),
             ("{password}", PASSWORD),
             ("{n}", &self.number.to_string()),

@@ -11,41 +11,41 @@ use std::collections::BTreeSet;
 /// the credential, at `/ws?token=` and the agents' door the query, at `/ws?ticket=` a ticket, `.` where http.md gives none.
 #[rustfmt::skip]
 const DOORS: &[(&str, &str)] = &[
-    //                                nt svqo r SaAOh f RWK DLXUJ H
-    ("/ws",                          "1+ ++++ 1 3++++ + 333 11111 +"),
-    ("/ws?token=",                   "1+ ++++ 1 3++++ + 333 11111 +"),
-    ("/ws?ticket=",                  ".. ++++ + .++++ + ... ..... +"),
-    ("/ws/admin/chat/?token=",       "1+ 3333 1 3++++ + 333 11111 3"),
-    ("/ws/chat/{room}/",             "44 4++4 + 44444 4 444 44444 4"),
+    //                                nt svqo r SaAOh f RWK DLXUJ H MP
+    ("/ws",                          "1+ ++++ 1 3++++ + 333 11111 + +3"),
+    ("/ws?token=",                   "1+ ++++ 1 3++++ + 333 11111 + +3"),
+    ("/ws?ticket=",                  ".. ++++ + .++++ + ... ..... + +."),
+    ("/ws/admin/chat/?token=",       "1+ 3333 1 3++++ + 333 11111 3 33"),
+    ("/ws/chat/{room}/",             "44 4++4 + 44444 4 444 44444 4 44"),
 ];
 
 /// What each caller gets for each command: `+` a good reply, `0` `invalid_input`, `3` `forbidden`, `4` `not_found`, `1` close 4401;
 /// `.` for those whom the door refused. The holder of a room key came by the room's door, `t` and `q` by the query, the others by the first frame.
 #[rustfmt::skip]
 const COMMANDS: &[(&str, &str, &str)] = &[
-    //                                                                                                        nt svqo r SaAOh f RWK DLXUJ H
-    ("session:hello", "{}",                                                                                  ".+ ++++ + .++++ + ... ..... +"),
+    //                                                                                                        nt svqo r SaAOh f RWK DLXUJ H MP
+    ("session:hello", "{}",                                                                                  ".+ ++++ + .++++ + ... ..... + +."),
     // A room key is no token; and who brings somebody else's token must go.
-    ("session:refresh", r#"{"token":"{own}"}"#,                                                              ".+ ++++ 1 .++++ + ... ..... +"),
-    ("session:refresh", r#"{"token":"{other}"}"#,                                                            ".1 1111 1 .1111 1 ... ..... 1"),
-    ("session:refresh", r#"{"token":"nonsense"}"#,                                                           ".1 1111 1 .1111 1 ... ..... 1"),
-    ("ping", "{}",                                                                                           ".+ ++++ + .++++ + ... ..... +"),
-    ("conversation:subscribe", r#"{"conversation_id":"{room}"}"#,                                            ".+ 4++4 + .++++ 4 ... ..... 4"),
-    ("conversation:subscribe", r#"{"conversation_id":"{room}","after_rev":0}"#,                              ".+ 4++4 + .++++ 4 ... ..... 4"),
+    ("session:refresh", r#"{"token":"{own}"}"#,                                                              ".+ ++++ 1 .++++ + ... ..... + +."),
+    ("session:refresh", r#"{"token":"{other}"}"#,                                                            ".1 1111 1 .1111 1 ... ..... 1 1."),
+    ("session:refresh", r#"{"token":"nonsense"}"#,                                                           ".1 1111 1 .1111 1 ... ..... 1 1."),
+    ("ping", "{}",                                                                                           ".+ ++++ + .++++ + ... ..... + +."),
+    ("conversation:subscribe", r#"{"conversation_id":"{room}"}"#,                                            ".+ 4++4 + .++++ 4 ... ..... 4 4."),
+    ("conversation:subscribe", r#"{"conversation_id":"{room}","after_rev":0}"#,                              ".+ 4++4 + .++++ 4 ... ..... 4 4."),
     // What nobody follows needs no end, whatever it is.
-    ("conversation:unsubscribe", r#"{"conversation_id":"{room}"}"#,                                          ".+ ++++ + .++++ + ... ..... +"),
-    ("conversation:message", r#"{"conversation_id":"{room}","message":{"client_id":"m{n}","text":"Hello"}}"#, ".+ 4++4 + .++++ 4 ... ..... 4"),
-    ("conversation:message", r#"{"conversation_id":"{room}","message":{"client_id":"p{n}","text":"Careful","private":true}}"#, ".+ 4334 3 .++++ 4 ... ..... 4"),
-    ("conversation:read", r#"{"conversation_id":"{room}","up_to_seq":1}"#,                                   ".+ 4++4 + .++++ 4 ... ..... 4"),
-    ("conversation:delivered", r#"{"conversation_id":"{room}","up_to_seq":1}"#,                              ".+ 4++4 + .++++ 4 ... ..... 4"),
-    ("conversation:typing", r#"{"conversation_id":"{room}","state":"start"}"#,                               ".+ 4++4 + .++++ 4 ... ..... 4"),
-    ("conversation:typing", r#"{"conversation_id":"{room}","state":"start","private":true}"#,                ".+ 4334 3 .++++ 4 ... ..... 4"),
-    ("conversation:viewing", r#"{"conversation_id":"{room}","state":"start"}"#,                              ".+ 3333 3 .++++ 4 ... ..... 3"),
-    ("presence:set", r#"{"status":"away"}"#,                                                                 ".+ 3333 3 .++++ + ... ..... 3"),
-    ("visitor:page", r#"{"url":"https://shop.example.com/"}"#,                                               ".3 ++++ + .3333 3 ... ..... +"),
-    ("inbox:subscribe", "{}",                                                                                ".+ 3333 3 .++++ + ... ..... 3"),
-    ("inbox:subscribe", r#"{"channel_id":"{channel}"}"#,                                                     ".+ 3333 3 .++++ 4 ... ..... 3"),
-    ("inbox:unsubscribe", "{}",                                                                              ".+ ++++ + .++++ + ... ..... +"),
+    ("conversation:unsubscribe", r#"{"conversation_id":"{room}"}"#,                                          ".+ ++++ + .++++ + ... ..... + +."),
+    ("conversation:message", r#"{"conversation_id":"{room}","message":{"client_id":"m{n}","text":"Hello"}}"#, ".+ 4++4 + .++++ 4 ... ..... 4 4."),
+    ("conversation:message", r#"{"conversation_id":"{room}","message":{"client_id":"p{n}","text":"Careful","private":true}}"#, ".+ 4334 3 .++++ 4 ... ..... 4 4."),
+    ("conversation:read", r#"{"conversation_id":"{room}","up_to_seq":1}"#,                                   ".+ 4++4 + .++++ 4 ... ..... 4 4."),
+    ("conversation:delivered", r#"{"conversation_id":"{room}","up_to_seq":1}"#,                              ".+ 4++4 + .++++ 4 ... ..... 4 4."),
+    ("conversation:typing", r#"{"conversation_id":"{room}","state":"start"}"#,                               ".+ 4++4 + .++++ 4 ... ..... 4 4."),
+    ("conversation:typing", r#"{"conversation_id":"{room}","state":"start","private":true}"#,                ".+ 4334 3 .++++ 4 ... ..... 4 4."),
+    ("conversation:viewing", r#"{"conversation_id":"{room}","state":"start"}"#,                              ".+ 3333 3 .++++ 4 ... ..... 3 3."),
+    ("presence:set", r#"{"status":"away"}"#,                                                                 ".+ 3333 3 .++++ + ... ..... 3 3."),
+    ("visitor:page", r#"{"url":"https://shop.example.com/"}"#,                                               ".3 ++++ + .3333 3 ... ..... + +."),
+    ("inbox:subscribe", "{}",                                                                                ".+ 3333 3 .++++ + ... ..... 3 3."),
+    ("inbox:subscribe", r#"{"channel_id":"{channel}"}"#,                                                     ".+ 3333 3 .++++ 4 ... ..... 3 3."),
+    ("inbox:unsubscribe", "{}",                                                                              ".+ ++++ + .++++ + ... ..... + +."),
 ];
 
 fn sign(code: &str) -> char {

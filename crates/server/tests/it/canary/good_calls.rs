@@ -160,6 +160,7 @@ pub async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
     server
         .post(&format!("/api/chats/visitors/{visitor}/identify/"), None, json!({"token": identity}))
         .await;
+    marketplace(server, canaries, &identity).await;
     server
         .request(Method::GET, "/api/public/chat-rooms/")
         .bearer_auth(&identity)
@@ -218,4 +219,29 @@ pub async fn good_calls(server: &Server, canaries: &mut Canaries) -> String {
     let page = json!({"id": "3", "event": "visitor:page", "data": {"url": format!("https://shop.example.com/{}", canaries.make("page")), "title": canaries.make("title")}});
     server.socket("/ws", None, &[hello(&visitor), page.to_string()]).await;
     owner
+}
+
+/// A customer and a seller, who is made by it, talk about a listing.
+async fn marketplace(server: &Server, canaries: &mut Canaries, customer: &str) {
+    let mia = canaries.add("seller's e-mail", &json!("canary.mia.56ef@example.com"));
+    let seller = canaries.add("seller's token", &json!(host_token(json!({"sub": "seller-3", "role": "seller", "email": mia}))));
+    let conversation = canaries.make("listing");
+    let own = json!({"id": 1, "sender": "user", "text": canaries.make("saved")});
+    let others = json!({"id": 2, "sender": "seller", "text": canaries.make("put-in-mouth")});
+    let whole = json!({"id": conversation, "sellerId": mia, "vehicleName": canaries.make("vehicle"), "messages": [own, others], "isFlagged": true, "flagReason": canaries.make("flag")});
+    server.post("/api/conversations", Some(customer), whole).await;
+    let payload = json!({"offerPrice": 100, "note": canaries.make("offer-note")});
+    let message = json!({"id": 3, "type": "offer", "text": canaries.make("offer"), "payload": payload});
+    let offer = server.request(Method::PUT, "/api/conversations").bearer_auth(&seller);
+    let offer = offer.json(&json!({"conversationId": conversation, "message": message})).send().await.unwrap();
+    assert_eq!(offer.status(), 201);
+    let named = json!({"conversationId": conversation});
+    server.post("/api/conversations/read", Some(customer), named).await;
+    let decided = json!({"conversationId": conversation, "messageId": 3, "action": "counter", "offerPrice": 90});
+    server.post("/api/conversations/actions", Some(customer), decided).await;
+    let query = [("customerId", "canary.verified.12ab@example.com")];
+    let listed = server.request(Method::GET, "/api/conversations").query(&query).bearer_auth(customer);
+    assert_eq!(listed.send().await.unwrap().status(), 200);
+    let gone = server.request(Method::DELETE, "/api/conversations").query(&[("id", &conversation)]);
+    assert_eq!(gone.bearer_auth(&seller).send().await.unwrap().status(), 204);
 }

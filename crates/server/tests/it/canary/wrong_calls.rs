@@ -32,9 +32,22 @@ pub async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str,
             })
             .collect::<Vec<_>>()
             .join("/");
-        let query = ["visitor_id", "session_id", "token", "q", "channel", "cursor", "status", "limit", "refresh"]
-            .map(|name| format!("{name}={encoded}"))
-            .join("&");
+        let query = [
+            "visitor_id",
+            "session_id",
+            "token",
+            "q",
+            "channel",
+            "cursor",
+            "status",
+            "limit",
+            "refresh",
+            "customerId",
+            "sellerId",
+            "id",
+        ]
+        .map(|name| format!("{name}={encoded}"))
+        .join("&");
         let call = |path: &str| server.request(operation.method.clone(), path);
         let mut calls = vec![
             call(&path).bearer_auth(owner),

@@ -160,7 +160,7 @@ pub async fn set_conversation_status(
 #[post("/api/admin/chat-rooms/{id}/flag")]
 pub async fn flag_conversation(auth: StaffAuth, id: web::Path<String>, body: Body<FlagRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
-    let conversation = state.conversations.set_flag(auth.0.actor(), id, body.0.parse()?).await?;
+    let conversation = state.conversations.set_flag(auth.actor(), id, body.0.parse()?).await?;
     own_row(&state, &auth, &conversation).await
 }
 

@@ -6,6 +6,7 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpResponse, delete, get, web};
 use parlor_domain::channel::{Channel, ChannelError};
+use parlor_domain::conversation::Seller;
 use parlor_domain::session::{Session, SessionStatus};
 use parlor_domain::visitor::{Identity, Visitor, VisitorContext};
 use serde::{Deserialize, Serialize};
@@ -247,6 +248,26 @@ pub struct ReadStateResponse {
     pub me: i64,
 }
 
+/// The seller of a marketplace conversation.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct SellerResponse {
+    /// The agent.
+    #[schema(example = "018f6a3e-5b1c-7000-8000-0000000000b2")]
+    pub id: Uuid,
+    /// The e-mail address.
+    #[schema(example = "mia@example.com")]
+    pub email: String,
+}
+
+impl From<&Seller> for SellerResponse {
+    fn from(seller: &Seller) -> Self {
+        Self {
+            id: seller.id.0,
+            email: seller.email.clone(),
+        }
+    }
+}
+
 /// A conversation with what hangs on it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ConversationDetailResponse {
@@ -255,6 +276,8 @@ pub struct ConversationDetailResponse {
     pub row: OwnConversationRow,
     /// Who is on the outside.
     pub visitor: Option<VisitorCardResponse>,
+    /// Who sells, in a marketplace; null elsewhere.
+    pub seller: Option<SellerResponse>,
     /// The newest visit in it, if it has any.
     pub session: Option<VisitResponse>,
     /// Where it came in; null once the channel is gone.
@@ -303,6 +326,7 @@ pub async fn get_conversation(
     };
     Ok(HttpResponse::Ok().json(ConversationDetailResponse {
         visitor: visitor.as_ref().map(VisitorCardResponse::new),
+        seller: conversation.seller.as_ref().map(Into::into),
         session: session.as_ref().map(Into::into),
         channel,
         read: ReadStateResponse {
@@ -325,6 +349,9 @@ pub async fn get_conversation(
 #[delete("/api/admin/chat-rooms/{id}")]
 pub async fn delete_conversation(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
-    state.conversations.delete(auth.0.actor(), id).await?;
+    state
+        .conversations
+        .delete(parlor_domain::conversation::Actor::Agent(auth.0.actor()), id)
+        .await?;
     Ok(HttpResponse::NoContent().finish())
 }

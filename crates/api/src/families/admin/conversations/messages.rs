@@ -1,12 +1,13 @@
 use crate::extract::{Body, Fields, OptionalBody, PathId, StaffAuth};
 use crate::families::shared::{
-    BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, NotFoundProblem, QueryProblems,
-    SendRequest, StaffProblems, created_or_repeated, read_history,
+    ActionRequest, ActionWord, BodyProblems, CommonProblems, ConflictProblem, HistoryParams, HistoryResponse, MarkReadRequest, MessageResponse, MomentValue,
+    NotFoundProblem, QueryProblems, SendRequest, StaffProblems, created_or_repeated, read_history,
 };
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
-use parlor_domain::conversation::{Audience, Sent};
+use parlor_domain::conversation::{Audience, SendMessage, Sent};
+use parlor_domain::message::Move;
 use parlor_domain::text::MessageText;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,11 +30,11 @@ pub struct AgentSendRequest {
     #[serde(default)]
     #[schema(example = false)]
     private: Option<bool>,
-    /// `text` and nothing else for now.
+    /// `text`, `offer` or `appointment`; `text` without it.
     #[serde(default, rename = "type")]
     #[schema(example = "text")]
     kind: Option<String>,
-    /// Content of a structured type; none for `text`.
+    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own, at most 8 KiB; none for `text`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     payload: Option<serde_json::Value>,
@@ -114,13 +115,42 @@ impl ReactionRequest {
     }
 }
 
+/// What shall be done to an offer or an appointment. Only the other side decides about it, only its author takes it back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentActionRequest {
+    /// What to do.
+    #[schema(example = "accept")]
+    action: ActionWord,
+    /// With `counter`: the other price.
+    #[serde(default)]
+    #[schema(value_type = Option<f64>, example = 18_500, minimum = 0)]
+    offer_price: Option<serde_json::Number>,
+    /// With `reschedule`: the other time, as RFC 3339 or Unix milliseconds.
+    #[serde(default)]
+    #[schema(example = "2026-11-24T14:00:00.000Z")]
+    starts_at: Option<MomentValue>,
+}
+
+impl AgentActionRequest {
+    fn parse(self) -> Result<Move, Problem> {
+        ActionRequest {
+            action: self.action,
+            offer_price: self.offer_price,
+            starts_at: self.starts_at,
+        }
+        .parse()
+    }
+}
+
 fn changed(sent: &Sent) -> HttpResponse {
     HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Staff))
 }
 
 /// Send a message as an agent
 ///
-/// The first public reply of a person takes the conversation over. With `private` it is a note, which only agents see.
+/// The first public reply of a person takes the conversation over. With `private` it is a note, which only agents see. With `type` and
+/// `payload` it is an offer or an appointment, which the customer decides about.
 #[utoipa::path(path = "/api/admin/chat-rooms/{id}/send_message/", tag = "Conversations", security(("staff" = [])),
     params(("id" = Uuid, Path, description = "The conversation's internal id")), request_body = AgentSendRequest, responses(
     (status = 201, description = "Stored", body = MessageResponse),
@@ -137,11 +167,11 @@ pub async fn send_agent_message(
 ) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
     let (send, private) = body.0.split();
-    let send = send.parse(Some(&request))?;
-    let sent = state
-        .conversations
-        .send_message(auth.actor(), id, send.text, private, send.reply_to, send.client_id, None)
-        .await?;
+    let message = SendMessage {
+        private,
+        ..send.parse(Some(&request))?
+    };
+    let sent = state.conversations.send_message(auth.actor(), id, message).await?;
     Ok(created_or_repeated(&sent, Audience::Staff))
 }
 
@@ -247,4 +277,25 @@ pub async fn react_to_message(
 ) -> Result<HttpResponse, Problem> {
     let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
     Ok(changed(&state.conversations.react(auth.actor(), id, message, body.0.parse()?).await?))
+}
+
+/// Decide about an offer or appointment
+///
+/// Accept, decline, counter, confirm or reschedule what the customer proposed, or withdraw an own one. Of two who decide at the same moment
+/// one gets 409.
+#[utoipa::path(path = "/api/admin/chat-rooms/{id}/messages/{message_id}/action/", tag = "Conversations", security(("staff" = [])),
+    params(("id" = Uuid, Path, description = "The conversation's internal id"), ("message_id" = Uuid, Path, description = "The offer or appointment")),
+    request_body = AgentActionRequest, responses(
+    (status = 200, description = "The message as it is now", body = MessageResponse),
+    CommonProblems, BodyProblems, StaffProblems, NotFoundProblem, ConflictProblem
+))]
+#[post("/api/admin/chat-rooms/{id}/messages/{message_id}/action")]
+pub async fn act_on_message(
+    auth: StaffAuth,
+    ids: web::Path<(String, String)>,
+    body: Body<AgentActionRequest>,
+    state: web::Data<AppState>,
+) -> Result<HttpResponse, Problem> {
+    let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
+    Ok(changed(&state.conversations.move_proposal(auth.actor(), id, message, body.0.parse()?).await?))
 }

@@ -28,6 +28,7 @@ pub fn routes(config: &mut impl Routes) {
         .add(messages::edit_conversation_message)
         .add(messages::delete_conversation_message)
         .add(messages::react_to_message)
+        .add(messages::act_on_message)
         .add(actions::assign_conversation)
         .add(actions::set_conversation_status)
         .add(actions::flag_conversation)

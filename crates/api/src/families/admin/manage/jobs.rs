@@ -14,12 +14,15 @@ use uuid::Uuid;
 pub enum JobKindWord {
     /// The assistant answers.
     AssistantAnswer,
+    /// An offer's time runs out.
+    OfferExpiry,
 }
 
 impl From<JobKind> for JobKindWord {
     fn from(kind: JobKind) -> Self {
         match kind {
             JobKind::AssistantAnswer => Self::AssistantAnswer,
+            JobKind::OfferExpiry => Self::OfferExpiry,
         }
     }
 }

@@ -27,8 +27,8 @@ async fn the_oldest_socket_of_an_identity_gives_way() {
     })
     .await;
     let sockets = [rig.visitor(), rig.visitor(), rig.visitor()];
-    assert_eq!(sockets.each_ref().map(|client| client.queue.closed()), [Some(Close::Replaced), None, None]);
-    assert_eq!(rig.agent().queue.closed(), None);
+    assert_eq!(sockets.each_ref().map(|client| client.queue().closed()), [Some(Close::Replaced), None, None]);
+    assert_eq!(rig.agent().queue().closed(), None);
 }
 
 #[tokio::test]
@@ -37,15 +37,15 @@ async fn a_silent_client_is_pinged_and_then_closed() {
     let client = rig.visitor();
     let start = Instant::now();
     let turn = usize::try_from(client.number).unwrap() % TURNS;
-    client.queue.take_all();
+    client.queue().take_all();
     rig.hub.look_after(turn, start + Duration::from_secs(15));
-    assert!(client.queue.take_all().is_empty());
+    assert!(client.queue().take_all().is_empty());
     rig.hub.look_after(turn, start + Duration::from_secs(25));
-    assert_eq!(client.queue.take_all(), [crate::ws::wire::ping()]);
+    assert_eq!(client.queue().take_all(), [crate::ws::wire::ping()]);
     rig.hub.look_after(turn, start + Duration::from_secs(30));
-    assert!(client.queue.take_all().is_empty(), "one ping at a time");
+    assert!(client.queue().take_all().is_empty(), "one ping at a time");
     rig.hub.look_after(turn, start + Duration::from_secs(61));
-    assert_eq!(client.queue.closed(), Some(Close::Silent));
+    assert_eq!(client.queue().closed(), Some(Close::Silent));
 }
 
 #[tokio::test]
@@ -66,10 +66,10 @@ async fn a_token_that_runs_out_is_announced_and_then_closes() {
     client.log_in_again(Identity::Agent(rig.caller(Some(now.plus(Duration::from_secs(900))))));
     rig.clock.advance(Duration::from_secs(60));
     look();
-    assert_eq!((client.queue.closed(), expiring()), (None, 0));
+    assert_eq!((client.queue().closed(), expiring()), (None, 0));
     rig.clock.advance(Duration::from_secs(900));
     look();
-    assert_eq!(client.queue.closed(), Some(Close::Unauthenticated));
+    assert_eq!(client.queue().closed(), Some(Close::Unauthenticated));
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn what_ends_a_login_ends_its_sockets() {
     let other = rig.agent();
     assert!(rig.hub.renew(&client).await);
     rig.bus.publish(DomainEvent::Access(parlor_domain::event::AccessChange::LoginEnded(login.id)));
-    assert_eq!((client.queue.closed(), other.queue.closed()), (Some(Close::Unauthenticated), None));
+    assert_eq!((client.queue().closed(), other.queue().closed()), (Some(Close::Unauthenticated), None));
 }
 
 #[tokio::test]
@@ -109,7 +109,7 @@ async fn the_sweep_finds_what_the_bus_did_not_tell() {
     work.commit().await.unwrap();
     rig.clock.advance(Duration::from_secs(5));
     rig.hub.renew_some(0).await;
-    assert_eq!([agent.queue.closed(), visitor.queue.closed()], [Some(Close::Unauthenticated); 2]);
+    assert_eq!([agent.queue().closed(), visitor.queue().closed()], [Some(Close::Unauthenticated); 2]);
 }
 
 #[tokio::test]
@@ -136,9 +136,9 @@ async fn a_room_key_outlives_its_visitor() {
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    assert_eq!((room.identity().id(), room.queue.closed()), (other.id.0, None));
+    assert_eq!((room.identity().id(), room.queue().closed()), (other.id.0, None));
     assert_eq!(
-        (by_key.queue.closed(), by_key.following(rig.known_as(&by_key))),
+        (by_key.queue().closed(), by_key.following(rig.known_as(&by_key))),
         (Some(Close::Unauthenticated), None)
     );
 }

@@ -91,7 +91,7 @@ async fn a_deletion_is_the_last_event_and_ends_the_subscription() {
         role: parlor_domain::agent::Role::Admin,
         ..rig.agent_actor()
     };
-    rig.service.delete(admin, rig.id()).await.unwrap();
+    rig.service.delete(Actor::Agent(admin), rig.id()).await.unwrap();
     assert_eq!(frames_with_numbers(&visitor, 2).await.last(), Some(&("conversation:deleted".to_owned(), 2)));
     assert_eq!(frames_with_numbers(&agent, 2).await.last(), Some(&("conversation:deleted".to_owned(), 2)));
     assert_eq!((agent.following(rig.id().0), visitor.following(rig.known_as(&visitor))), (None, None));
@@ -109,7 +109,7 @@ async fn a_lost_deletion_is_found_in_the_database() {
         role: parlor_domain::agent::Role::Admin,
         ..rig.agent_actor()
     };
-    rig.service.delete(admin, rig.id()).await.unwrap();
+    rig.service.delete(Actor::Agent(admin), rig.id()).await.unwrap();
     rig.hub.compare_quiet_ones(Instant::now() + Duration::from_secs(31)).await;
     assert_eq!(frames_with_numbers(&visitor, 1).await, [("conversation:deleted".to_owned(), 2)]);
 }
@@ -147,7 +147,7 @@ async fn a_slow_reader_is_closed_and_the_others_get_everything() {
         ));
     }
     assert_eq!(got, (1..=600).collect::<Vec<_>>());
-    assert_eq!(slow.queue.closed(), Some(Close::TooSlow));
+    assert_eq!(slow.queue().closed(), Some(Close::TooSlow));
 }
 
 #[tokio::test]
@@ -174,10 +174,7 @@ async fn many_conversations_on_one_connection_stay_apart() {
     for _ in 0..3 {
         for conversation in &more {
             let text = MessageText::parse("hello").unwrap();
-            rig.service
-                .send_message(actor.clone(), conversation.id, text, false, None, None, None)
-                .await
-                .unwrap();
+            rig.service.send_message(actor.clone(), conversation.id, SendMessage::text(text)).await.unwrap();
         }
     }
     let all = frames(&agent);

@@ -2,14 +2,16 @@
 
 mod connections;
 mod delivery;
+mod door;
 mod signals;
 
 use super::*;
 use crate::ws::identity::{Identity, VisitorLogin};
 use crate::ws::protocol::{Event, EventFrame};
+use crate::ws::queue::Queue;
 use parlor_domain::agent::Caller;
 use parlor_domain::clock::Timestamp;
-use parlor_domain::conversation::{Actor, AgentActor, ConversationService, ConversationWriter, Status, Viewer, VisitorActor, WriterSettings};
+use parlor_domain::conversation::{Actor, AgentActor, ConversationService, ConversationWriter, SendMessage, Status, Viewer, VisitorActor, WriterSettings};
 use parlor_domain::store::Store;
 use parlor_domain::text::MessageText;
 use parlor_testkit::build::{a_conversation, a_login};
@@ -78,6 +80,7 @@ impl Rig {
             workspace_id: agent.workspace_id,
             id: agent.id,
             name: agent.name.clone(),
+            email: Some(agent.email.clone()),
             role: agent.role,
             machine: None,
             login_id: None,
@@ -88,7 +91,7 @@ impl Rig {
     }
 
     fn connect(&self, identity: Identity) -> Arc<Client> {
-        let client = self.hub.register(identity, Arc::default(), None);
+        let client = self.hub.register(identity, Arc::<Queue>::default(), None);
         self.hub.attend(&client);
         client
     }
@@ -98,12 +101,15 @@ impl Rig {
     }
 
     fn visitor(&self) -> Arc<Client> {
-        let login = VisitorLogin {
+        self.connect(self.visitor_login())
+    }
+
+    fn visitor_login(&self) -> Identity {
+        Identity::Visitor(VisitorLogin {
             visitor: self.fixture.visitor.clone().into(),
             key: Some(self.fixture.visitor_key),
             expires_at: None,
-        };
-        self.connect(Identity::Visitor(login))
+        })
     }
 
     fn id(&self) -> ConversationId {
@@ -132,7 +138,7 @@ impl Rig {
             name: None,
         });
         self.service
-            .send_message(actor, self.id(), MessageText::parse(text).unwrap(), false, None, None, None)
+            .send_message(actor, self.id(), SendMessage::text(MessageText::parse(text).unwrap()))
             .await
             .unwrap();
     }
@@ -144,7 +150,14 @@ impl Rig {
     async fn note(&self, text: &str) {
         let actor = Actor::Agent(self.agent_actor());
         self.service
-            .send_message(actor, self.id(), MessageText::parse(text).unwrap(), true, None, None, None)
+            .send_message(
+                actor,
+                self.id(),
+                SendMessage {
+                    private: true,
+                    ..SendMessage::text(MessageText::parse(text).unwrap())
+                },
+            )
             .await
             .unwrap();
     }
@@ -152,7 +165,7 @@ impl Rig {
 
 /// The JSON frames that wait.
 fn frames(client: &Client) -> Vec<EventFrame> {
-    let texts = client.queue.take_all().into_iter().filter(|bytes| bytes[0] == 0x81);
+    let texts = client.queue().take_all().into_iter().filter(|bytes| bytes[0] == 0x81);
     texts
         .map(|bytes| serde_json::from_slice(&bytes[if bytes[1] == 126 { 4 } else { 2 }..]).unwrap())
         .collect()

@@ -34,11 +34,11 @@ fn answer(thread: &Thread, words: Option<&str>) -> NewAnswer {
 fn a_visitors_message_to_the_assistant_makes_one_job_whatever_follows() {
     let mut thread = with_assistant();
     let change = thread.say(visitor(), "How do refunds work?");
-    let job = change.job.unwrap();
+    let job = change.jobs[0].clone();
     assert_eq!((job.kind, job.conversation_id), (JobKind::AssistantAnswer, thread.conversation.id));
     assert_eq!(thread.conversation.answer_id, Some(MessageId(job.id.0)));
     let second = thread.say(visitor(), "And exchanges?");
-    assert!(second.job.is_none() && second.finished_job.is_none(), "one answer at a time");
+    assert!(second.jobs.is_empty() && second.finished_jobs.is_empty(), "one answer at a time");
     assert_eq!(thread.conversation.answer_id, Some(MessageId(job.id.0)));
 }
 
@@ -49,25 +49,25 @@ fn nobody_else_and_no_other_conversation_makes_a_job() {
             handler,
             ..empty_conversation()
         });
-        assert!(thread.say(visitor(), "hi").job.is_none(), "{handler:?}");
+        assert!(thread.say(visitor(), "hi").jobs.is_empty(), "{handler:?}");
     }
     let mut thread = with_assistant();
-    assert!(thread.say(machine(), "beep").job.is_none());
-    assert!(thread.note(ada(), "I am looking").unwrap().job.is_none());
-    assert!(thread.say(system(), "hello").job.is_none());
+    assert!(thread.say(machine(), "beep").jobs.is_empty());
+    assert!(thread.note(ada(), "I am looking").unwrap().jobs.is_empty());
+    assert!(thread.say(system(), "hello").jobs.is_empty());
 }
 
 #[test]
 fn an_answer_takes_its_place_and_ends_its_job() {
     let mut thread = with_assistant();
-    let job = thread.say(visitor(), "How do refunds work?").job.unwrap();
+    let job = thread.say(visitor(), "How do refunds work?").jobs.remove(0);
     let change = thread.run(assistant(), Action::Answer(answer(&thread, Some("Three days.")))).unwrap();
     assert_eq!(
         (thread.last().id, thread.last().seq, thread.last().sender.kind),
         (MessageId(job.id.0), 2, SenderKind::Assistant)
     );
     assert_eq!(thread.last().sender.name.as_deref(), Some("Robin"));
-    assert_eq!((change.finished_job, change.job), (Some(job.id), None));
+    assert_eq!((change.finished_jobs, change.jobs), (vec![job.id], Vec::new()));
     assert_eq!(thread.numbers(), (2, 2, 2));
     assert_eq!((thread.conversation.outbound_count, thread.conversation.answers), (1, 1));
     assert_eq!(thread.conversation.unread_by_team(), 1, "the assistant reads for nobody");
@@ -77,16 +77,16 @@ fn an_answer_takes_its_place_and_ends_its_job() {
 #[test]
 fn what_was_asked_meanwhile_is_owed_next() {
     let mut thread = with_assistant();
-    let first = thread.say(visitor(), "How do refunds work?").job.unwrap();
+    let first = thread.say(visitor(), "How do refunds work?").jobs.remove(0);
     let early = answer(&thread, Some("Three days."));
     thread.say(visitor(), "And exchanges?");
     let change = thread.run(assistant(), Action::Answer(early)).unwrap();
-    let next = change.job.unwrap();
-    assert_eq!(change.finished_job, Some(first.id));
+    let next = change.jobs[0].clone();
+    assert_eq!(change.finished_jobs, [first.id]);
     assert_ne!(next.id, first.id);
     assert_eq!(thread.conversation.answer_id, Some(MessageId(next.id.0)));
     let change = thread.run(assistant(), Action::Answer(answer(&thread, Some("The same.")))).unwrap();
-    assert!(change.job.is_none(), "all is answered");
+    assert!(change.jobs.is_empty(), "all is answered");
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn a_person_wins() {
     ];
     for (name, who, action) in moves {
         let mut thread = with_assistant();
-        let job = thread.say(visitor(), "How do refunds work?").job.unwrap();
+        let job = thread.say(visitor(), "How do refunds work?").jobs.remove(0);
         let late = answer(&thread, Some("Three days."));
         let change = thread.run(who, action(&thread)).unwrap();
-        assert_eq!(change.finished_job, Some(job.id), "{name}: nobody needs the answer any more");
+        assert_eq!(change.finished_jobs, [job.id], "{name}: nobody needs the answer any more");
         let refused = thread.run(assistant(), Action::Answer(late)).unwrap_err();
         assert!(
             matches!(refused, CommandError::HandlerChanged | CommandError::ConversationNotFound),
@@ -148,7 +148,7 @@ fn giving_way_is_one_change_with_or_without_words() {
         let change = thread.run(assistant(), Action::Answer(gives_way)).unwrap();
         assert_eq!((thread.conversation.handler, thread.conversation.answer_id), (Handler::Queue, None));
         assert_eq!((thread.conversation.rev, thread.conversation.staff_rev), (3, 3), "one command, one number");
-        assert!(change.job.is_none(), "what was asked meanwhile is for a person");
+        assert!(change.jobs.is_empty(), "what was asked meanwhile is for a person");
         assert!(change.fields.visitor_handler && change.public);
         let audit = change.audit.unwrap();
         assert_eq!(
@@ -161,9 +161,9 @@ fn giving_way_is_one_change_with_or_without_words() {
 #[test]
 fn an_answer_without_words_that_stays_takes_no_number() {
     let mut thread = with_assistant();
-    let job = thread.say(visitor(), "How do refunds work?").job.unwrap();
+    let job = thread.say(visitor(), "How do refunds work?").jobs.remove(0);
     let change = thread.run(assistant(), Action::Answer(answer(&thread, None))).unwrap();
-    assert_eq!((change.finished_job, change.told()), (Some(job.id), None));
+    assert_eq!((&change.finished_jobs[..], change.told()), (&[job.id][..], None));
     assert_eq!((thread.numbers(), thread.conversation.handler), ((1, 1, 1), Handler::Assistant));
     assert!(change.writes);
 }

@@ -6,6 +6,7 @@ mod answering;
 mod marks;
 mod messages;
 mod numbers;
+mod proposals;
 mod rights;
 mod sending;
 mod state;
@@ -84,6 +85,7 @@ fn empty_conversation() -> Conversation {
         room_key: RoomKey::new(Uuid::from_u128(0x60)),
         kind: ConversationKind::Chat,
         client_ref: None,
+        seller: None,
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Queue,
@@ -142,6 +144,7 @@ impl Thread {
         let message = match &command.action {
             Action::Edit(id, _) | Action::Delete(id) | Action::React(id, _) => by_id(*id),
             Action::Send(new) => new.reply_to.and_then(by_id),
+            Action::Move(NewMove { message, .. }) => by_id(*message),
             Action::MarkRead(Some(seq)) => self.messages.iter().find(|message| !message.private && message.seq == *seq),
             _ => None,
         };
@@ -182,6 +185,7 @@ impl Thread {
             }
             Outcome::Repeated(_) | Outcome::Changed | Outcome::Unchanged => {}
         }
+        self.messages.extend(change.followed_by.iter().cloned());
     }
 
     fn run(&mut self, actor: Actor, action: Action) -> Result<Change, CommandError> {
@@ -196,6 +200,7 @@ impl Thread {
         NewMessage {
             id,
             text: text(words),
+            proposal: None,
             private: false,
             reply_to: None,
             client_id: None,

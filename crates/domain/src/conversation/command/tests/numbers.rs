@@ -1,6 +1,7 @@
 //! The numbers that a command takes, and any sequence of commands.
 
 use super::*;
+use crate::message::{Move, Proposal};
 use proptest::prelude::*;
 
 #[test]
@@ -109,6 +110,8 @@ fn what_is_so_already_writes_nothing() {
 enum Step {
     Say(usize),
     Note(usize),
+    Propose(usize, bool),
+    Move(usize, usize, usize),
     Edit(usize, usize, u8),
     Delete(usize, usize),
     React(usize, usize, Option<u8>),
@@ -135,6 +138,8 @@ fn a_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => who.clone().prop_map(Step::Say),
         2 => who.clone().prop_map(Step::Note),
+        3 => (who.clone(), any::<bool>()).prop_map(|(who, offer)| Step::Propose(who, offer)),
+        5 => (who.clone(), 0..40_usize, 0..9_usize).prop_map(|(who, which, action)| Step::Move(who, which, action)),
         2 => (who.clone(), 0..40_usize, 0..3_u8).prop_map(|(who, which, words)| Step::Edit(who, which, words)),
         1 => (who.clone(), 0..40_usize).prop_map(|(who, which)| Step::Delete(who, which)),
         1 => (who.clone(), 0..40_usize, proptest::option::of(0..2_u8)).prop_map(|(who, which, emoji)| Step::React(who, which, emoji)),
@@ -167,6 +172,34 @@ fn command_of(thread: &Thread, step: &Step) -> Option<(Actor, Action)> {
                 ..thread.new_message("psst")
             }),
         ),
+        Step::Propose(who, offer) => {
+            let proposal = if *offer { Proposal::offer(None) } else { Proposal::appointment(None) };
+            let new = NewMessage {
+                proposal: proposal.ok(),
+                ..thread.new_message("how about this?")
+            };
+            (actor(*who), Action::Send(new))
+        }
+        Step::Move(who, which, action) => {
+            let moves = [
+                Move::Accept,
+                Move::Decline,
+                Move::Counter(None),
+                Move::Counter(Some(5.into())),
+                Move::Withdraw,
+                Move::Confirm,
+                Move::Reschedule(None),
+                Move::Reschedule(Some(Timestamp(START))),
+                Move::Expire,
+            ];
+            let new = NewMove {
+                message: message(*which)?,
+                action: moves[*action].clone(),
+                line_id: MessageId(Uuid::from_u128(0x2000 + thread.messages.len() as u128)),
+                answer_id: MessageId(Uuid::from_u128(0x3000 + thread.messages.len() as u128)),
+            };
+            (actor(*who), Action::Move(new))
+        }
         Step::Edit(who, which, words) => (actor(*who), Action::Edit(message(*which)?, text(&word(*words)))),
         Step::Delete(who, which) => (actor(*who), Action::Delete(message(*which)?)),
         Step::React(who, which, emoji) => (actor(*who), Action::React(message(*which)?, emoji.map(word))),
@@ -294,7 +327,8 @@ proptest! {
             let sees = |audience| seen_by(audience, &before) != seen_by(audience, &thread);
             prop_assert_eq!(change.public, sees(Audience::Public));
             prop_assert_eq!(change.numbered, sees(Audience::Staff));
-            prop_assert_eq!((new.rev - old.rev, new.staff_rev - old.staff_rev), (i64::from(change.public), i64::from(change.numbered)));
+            let taken = 1 + change.followed_by.len() as i64;
+            prop_assert_eq!((new.rev - old.rev, new.staff_rev - old.staff_rev), (i64::from(change.public) * taken, i64::from(change.numbered) * taken));
             prop_assert_eq!(change.told().is_some(), change.numbered);
             if !change.writes {
                 prop_assert_eq!(&**old, &**new);
