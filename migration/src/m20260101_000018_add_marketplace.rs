@@ -12,7 +12,12 @@ impl MigrationTrait for Migration {
 
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // The price is text: no number type of both databases keeps every JSON number as it was written.
-        for column in [text_null("subject_price"), uuid_null("seller_id"), text_null("seller_email")] {
+        for column in [
+            text_null("subject_price"),
+            uuid_null("seller_id"),
+            text_null("seller_email"),
+            text_null("flag_by"),
+        ] {
             manager.alter_table(Table::alter().table("conversation").add_column(column).take()).await?;
         }
         // The customer's list walks conversation_visitor. Empty and deleted ones are in, for they too may move to another seller.

@@ -198,7 +198,7 @@ async fn count_requests<B: MessageBody>(mut request: ServiceRequest, next: Next<
     let address = request.extract::<ClientAddress>().await?;
     let state = request.app_data::<web::Data<AppState>>().cloned();
     // A session of the Socket.IO door that polls makes a request for each thing it says and hears: it has an allowance of its own.
-    let is_session = |state: &AppState| request.path() == "/socket.io" && state.engine.knows(request.query_string());
+    let is_session = |state: &AppState| request.path() == "/socket.io" && socket_io::is_in_session(request.request(), state);
     let counted = match state {
         Some(state) if !is_session(&state) => state.limits.requests.check(&address.network()),
         _ => Ok(None),

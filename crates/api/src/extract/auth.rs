@@ -1,5 +1,6 @@
 use super::address::request_origin;
 use super::page::PathId;
+use super::whole::to_the_end;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::http::{Method, header};
@@ -241,7 +242,9 @@ async fn known(request: &HttpRequest, state: &AppState, token: &str) -> Result<K
 /// A seller of the host site, who is made at first sight.
 async fn seller_of_claims(request: &HttpRequest, state: &AppState, claims: &HostClaims) -> Result<Caller, Problem> {
     let channel = channel_for(request, state, None).await?;
-    Ok(state.sellers.of_claims(channel.workspace_id, claims).await?)
+    let (sellers, claims) = (state.sellers.clone(), claims.clone());
+    // A new address is told to all that the seller sells, whether the caller waits for it or not.
+    Ok(to_the_end(async move { sellers.of_claims(channel.workspace_id, &claims).await }).await??)
 }
 
 fn party(known: Known) -> Result<Party, Problem> {

@@ -8,11 +8,11 @@ pub use door::{
     ERROR, PartyCommand, PartyConversationDeleted, PartyConversationUpdated, PartyEvent, PartyHasRead, PartyMessage, PartyMessageUpdated, PartyMoved,
     PartyRead, PartySent, PartySubscribe, PartySubscribed,
 };
-pub use engine::{Arrival, Engine, Socket};
+pub use engine::{Arrival, Engine, Socket, is_in_session};
 pub use packet::{BadPacket, Packet};
 
 #[cfg(test)]
-pub(crate) use door::packet_for;
+pub(crate) use door::Writer;
 
 use actix_web::web;
 

@@ -51,6 +51,14 @@ pub enum Packet {
         /// Of an event: its name.
         name: Option<String>,
     },
+    /// An event or acknowledgement whose payload cannot be read: JavaScript, for one, writes half an emoji as an escape that no
+    /// string here can hold.
+    Unreadable {
+        /// Where.
+        namespace: String,
+        /// Of an event: with this it waits for an acknowledgement.
+        id: Option<u64>,
+    },
 }
 
 /// What is no packet: whoever sends it is not spoken to any more.
@@ -139,31 +147,30 @@ fn decode(text: &str) -> Result<(Packet, usize), BadPacket> {
     let packet = match kind {
         '0' => Packet::Connect { namespace, auth: auth(data)? },
         '1' if data.is_empty() => Packet::Disconnect { namespace },
-        '2' => {
-            let (name, args) = named(list(data)?)?;
-            Packet::Event { namespace, id, name, args }
-        }
-        '3' => Packet::Ack {
-            namespace,
-            id: id.ok_or(BadPacket("an acknowledgement has an id"))?,
-            args: list(data)?,
-        },
-        '5' => {
-            let (name, _) = named(list(data)?)?;
-            Packet::Binary {
+        '2' | '5' => match list(data)?.map(named).transpose()? {
+            None => Packet::Unreadable { namespace, id },
+            Some((name, args)) if kind == '2' => Packet::Event { namespace, id, name, args },
+            Some((name, _)) => Packet::Binary {
                 namespace,
                 id,
                 name: Some(name),
+            },
+        },
+        '3' => {
+            let id = id.ok_or(BadPacket("an acknowledgement has an id"))?;
+            match list(data)? {
+                None => Packet::Unreadable { namespace, id: None },
+                Some(args) => Packet::Ack { namespace, id, args },
             }
         }
-        '6' => {
-            list(data)?;
-            Packet::Binary {
+        '6' => match list(data)? {
+            None => Packet::Unreadable { namespace, id: None },
+            Some(_) => Packet::Binary {
                 namespace,
                 id: None,
                 name: None,
-            }
-        }
+            },
+        },
         _ => return Err(BadPacket("no client sends such a packet")),
     };
     Ok((packet, attachments))
@@ -179,8 +186,13 @@ fn auth(data: &str) -> Result<Option<Value>, BadPacket> {
     }
 }
 
-fn list(data: &str) -> Result<Vec<Value>, BadPacket> {
-    serde_json::from_str(data).map_err(|_| BadPacket("the payload is an array"))
+/// The payload of an event or acknowledgement; `None` if it begins as it should and cannot be read.
+fn list(data: &str) -> Result<Option<Vec<Value>>, BadPacket> {
+    match serde_json::from_str(data) {
+        Ok(list) => Ok(Some(list)),
+        Err(_) if data.starts_with('[') => Ok(None),
+        Err(_) => Err(BadPacket("the payload is an array")),
+    }
 }
 
 /// The name that an event's payload begins with, and the rest.
@@ -316,6 +328,25 @@ mod tests {
     }
 
     #[test]
+    fn a_payload_that_cannot_be_read_is_told_with_what_it_belongs_to() {
+        let unreadable = |namespace: &str, id| Packet::Unreadable {
+            namespace: namespace.to_owned(),
+            id,
+        };
+        assert_eq!(packet(r#"27["foo","half an emoji: \ud83d"]"#), unreadable("/", Some(7)));
+        assert_eq!(packet(r#"2/admin,["foo",1e999]"#), unreadable("/admin", None));
+        assert_eq!(packet(r#"2["foo""#), unreadable("/", None));
+        assert_eq!(packet(&format!("21{}", "[".repeat(1000))), unreadable("/", Some(1)), "too deep");
+        assert_eq!(packet(r#"37["\ud83d"]"#), unreadable("/", None), "an acknowledgement is not acknowledged");
+        assert_eq!(packet(r#"60-7["\ud83d"]"#), unreadable("/", None));
+
+        let mut decoder = Decoder::default();
+        let text = r#"51-9["\ud83d",{"_placeholder":true,"num":0}]"#;
+        assert_eq!(decoder.take(&Message::Text(text.to_owned())), Ok(None));
+        assert_eq!(decoder.take(&Message::Binary(4)), Ok(Some(unreadable("/", Some(9)))), "its bytes belong to it");
+    }
+
+    #[test]
     fn what_is_no_packet_is_refused() {
         let bad = [
             "",
@@ -332,7 +363,6 @@ mod tests {
             "2{}",
             "2[]",
             "2[1]",
-            "2[\"foo\"",
             "2/admin",
             "3[]",
             "3",

@@ -2,6 +2,7 @@
 
 use super::close::Close;
 use super::identity::{Identity, RoomHolder, VisitorLogin};
+use crate::extract::to_the_end;
 use crate::state::AppState;
 use parlor_domain::agent::{AuthenticationError, Bearer, Caller, SellerError};
 use parlor_domain::channel::{Channel, ChannelError, Origin};
@@ -55,8 +56,9 @@ pub async fn party_by_token(state: &AppState, token: &str, origin: Option<&str>,
         Bearer::Staff(_) => Err(Close::Forbidden),
         Bearer::Seller(claims) => {
             let channel = entry_point(state, origin, channel).await?;
-            let seller = state.sellers.of_claims(channel.workspace_id, &claims).await;
-            seller.map(Identity::Seller).map_err(no_seller)
+            let sellers = state.sellers.clone();
+            let seller = to_the_end(async move { sellers.of_claims(channel.workspace_id, &claims).await }).await;
+            seller.map_err(|_| Close::TooSlow)?.map(Identity::Seller).map_err(no_seller)
         }
         Bearer::Customer(claims) => customer(state, &claims, origin, channel).await,
     }

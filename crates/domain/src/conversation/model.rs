@@ -217,6 +217,8 @@ pub struct Seller {
 pub struct Flag {
     /// Why.
     pub reason: Option<String>,
+    /// The party that put it up; `None`: staff, whose flags are internal.
+    pub by: Option<Side>,
     /// Since when.
     pub at: Timestamp,
 }

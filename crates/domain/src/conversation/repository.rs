@@ -46,7 +46,7 @@ pub struct ConversationFilter {
     pub empty: bool,
     /// Deleted ones, instead of the others.
     pub deleted: bool,
-    /// Part of the customer's name; or exactly the e-mail address, phone number or subject.
+    /// Part of the customer's name; or exactly the e-mail address, phone number, subject or the client's id.
     pub query: Option<String>,
 }
 

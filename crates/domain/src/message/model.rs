@@ -62,6 +62,27 @@ pub enum Side {
     Agent,
 }
 
+impl Side {
+    /// The stored word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Visitor => "visitor",
+            Self::Agent => "agent",
+        }
+    }
+
+    /// Reads the stored word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "visitor" => Some(Self::Visitor),
+            "agent" => Some(Self::Agent),
+            _ => None,
+        }
+    }
+}
+
 /// Who wrote a message, as it was then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sender {

@@ -86,6 +86,7 @@ fn asked_for(workspace: WorkspaceId, query: &str) -> Condition {
         .add(Column::CustomerKey.like(containing(&query.to_lowercase())))
         .add(Column::CustomerEmail.eq(query.to_lowercase()))
         .add(Column::SubjectTitle.eq(query))
+        .add(Column::ClientRef.eq(query))
         .add(Column::VisitorId.in_subquery(callers))
 }
 

@@ -77,6 +77,7 @@ pub async fn a_stored_item_is_read_back(harness: &Harness) {
         }),
         flag: Some(Flag {
             reason: Some("spam".to_owned()),
+            by: Some(Side::Agent),
             at: now(),
         }),
         labels: vec!["a".to_owned(), "b".to_owned()],

@@ -65,7 +65,11 @@ pub async fn conversations_are_filtered(harness: &Harness) {
             ..plain()
         },
         Conversation {
-            flag: Some(Flag { reason: None, at: now() }),
+            flag: Some(Flag {
+                reason: None,
+                by: None,
+                at: now(),
+            }),
             ..plain()
         },
         Conversation {

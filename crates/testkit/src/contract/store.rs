@@ -253,6 +253,7 @@ pub async fn a_conversation_is_read_back_with_its_messages(harness: &Harness) {
         }),
         flag: Some(Flag {
             reason: Some(HARD.to_owned()),
+            by: Some(Side::Visitor),
             at: later(2),
         }),
         labels: vec!["100%".to_owned(), "vip".to_owned()],
@@ -308,7 +309,11 @@ pub async fn a_conversation_is_read_back_with_its_messages(harness: &Harness) {
             title: "Order".to_owned(),
             price: None,
         }),
-        flag: Some(Flag { reason: None, at: later(1) }),
+        flag: Some(Flag {
+            reason: None,
+            by: None,
+            at: later(1),
+        }),
         handler: Handler::Assistant,
         ..a_conversation(&fixture.visitor)
     };

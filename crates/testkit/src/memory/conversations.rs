@@ -44,6 +44,7 @@ fn is_asked_for(state: &State, conversation: &Conversation, query: &str) -> bool
             .and_then(|visitor| visitor.phone.as_ref())
             .is_some_and(|phone| phone.value.as_str() == query)
         || conversation.subject.as_ref().is_some_and(|subject| subject.title == query)
+        || conversation.client_ref.as_deref() == Some(query)
 }
 
 fn by_activity(conversation: &Conversation) -> Cursor {

@@ -5,7 +5,6 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpResponse, post, web};
 use parlor_domain::conversation::Conversation;
-use parlor_domain::message::{Move, Side};
 use parlor_domain::text::Line;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -88,7 +87,7 @@ pub async fn flag_marketplace_conversation(
     let conversation = own_conversation(&state, &auth, &request.0.conversation_id).await?;
     let conversation = state.conversations.marketplace_flag(&auth.0, conversation.id, reason).await?;
     let now = state.conversations.with_newest(Conversation::clone(&conversation)).await?;
-    Ok(HttpResponse::Ok().json(ConversationShape::new(&now.conversation, Some(&now.messages))))
+    Ok(HttpResponse::Ok().json(ConversationShape::new(&now.conversation, Some(&now.messages)).for_side(&now.conversation, auth.0.side())))
 }
 
 /// What shall be done to which offer or test drive. Other fields are ignored.
@@ -132,12 +131,6 @@ pub async fn act_on_marketplace_message(auth: PartyAuth, request: Body<Marketpla
     };
     let action = action.parse()?;
     let conversation = own_conversation(&state, &auth, &request.conversation_id).await?;
-    let meant = match (&action, auth.0.side()) {
-        (Move::Withdraw, own) => own,
-        (_, Side::Visitor) => Side::Agent,
-        (_, Side::Agent) => Side::Visitor,
-    };
-    let message = state.conversations.marketplace_message(&conversation, &named, meant).await?;
-    let sent = state.conversations.move_proposal(auth.0.actor(), conversation.id, message.id, action).await?;
-    Ok(HttpResponse::Ok().json(StoredMessageShape::of(&state, &sent).await?))
+    let sent = state.conversations.marketplace_move(auth.0.actor(), &conversation, &named, action).await?;
+    Ok(HttpResponse::Ok().json(StoredMessageShape::of(&state, &sent, auth.0.side()).await?))
 }

@@ -68,7 +68,7 @@ pub async fn list_marketplace_conversations(
     let shapes: Vec<_> = page
         .items
         .iter()
-        .map(|one| ConversationShape::new(&one.conversation, Some(&one.messages)))
+        .map(|one| ConversationShape::new(&one.conversation, Some(&one.messages)).for_side(&one.conversation, auth.0.side()))
         .collect();
     Ok(response.json(shapes))
 }

@@ -5,6 +5,7 @@ use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, put, web};
 use parlor_domain::conversation::{Conversation, Sent};
+use parlor_domain::message::Side;
 use parlor_domain::text::ClientId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -40,13 +41,13 @@ pub struct StoredMessageShape {
 
 impl StoredMessageShape {
     /// A message that was sent or changed, with its conversation's newest ones.
-    pub(super) async fn of(state: &AppState, sent: &Sent) -> Result<Self, Problem> {
+    pub(super) async fn of(state: &AppState, sent: &Sent, side: Side) -> Result<Self, Problem> {
         let with_newest = state.conversations.with_newest(Conversation::clone(&sent.conversation)).await?;
         Ok(Self {
             conversation_id: id_of(&sent.conversation),
             rev: sent.message.rev.unwrap_or(sent.conversation.rev),
             message: MessageShape::new(&sent.message, &sent.conversation),
-            conversation: ConversationShape::new(&with_newest.conversation, Some(&with_newest.messages)),
+            conversation: ConversationShape::new(&with_newest.conversation, Some(&with_newest.messages)).for_side(&with_newest.conversation, side),
         })
     }
 }
@@ -79,7 +80,7 @@ pub async fn send_marketplace_message(
     }
     let conversation = own_conversation(&state, &auth, &conversation_id).await?;
     let sent = state.conversations.send_message(auth.0.actor(), conversation.id, message).await?;
-    let shape = StoredMessageShape::of(&state, &sent).await?;
+    let shape = StoredMessageShape::of(&state, &sent, auth.0.side()).await?;
     Ok(if sent.repeated {
         HttpResponse::Ok().json(shape)
     } else {

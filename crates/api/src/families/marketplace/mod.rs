@@ -5,6 +5,7 @@
 
 mod actions;
 mod body;
+mod history;
 mod list;
 mod messages;
 mod save;
@@ -12,6 +13,7 @@ mod shape;
 
 pub use actions::*;
 pub use body::MessageBody;
+pub use history::*;
 pub use list::*;
 pub use messages::*;
 pub use save::*;
@@ -30,6 +32,7 @@ pub fn routes(config: &mut impl Routes) {
         .add(list_marketplace_conversations)
         .add(save_marketplace_conversation)
         .add(send_marketplace_message)
+        .add(list_marketplace_messages)
         .add(delete_marketplace_conversation)
         .add(mark_marketplace_conversation_read)
         .add(flag_marketplace_conversation)

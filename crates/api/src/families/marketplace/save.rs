@@ -205,6 +205,7 @@ pub async fn save_marketplace_conversation(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let party = auth.0;
+    let side = party.side();
     let content = serde_json::to_vec(&request.0).map_err(|error| Problem::internal(&error))?;
     let ParsedSave { mut save, places, ignored } = request.0.parse(&party)?;
     if save.reference.is_none() {
@@ -232,7 +233,7 @@ pub async fn save_marketplace_conversation(
         response.insert_header(("parlor-ignored", ignored));
     }
     let saved = saved.conversation;
-    Ok(response.json(ConversationShape::new(&saved.conversation, Some(&saved.messages))))
+    Ok(response.json(ConversationShape::new(&saved.conversation, Some(&saved.messages)).for_side(&saved.conversation, side)))
 }
 
 async fn is_unknown(state: &AppState, party: &Party, reference: Option<&ConversationRef>) -> Result<bool, Problem> {

@@ -194,7 +194,8 @@ impl ConversationShape {
     #[must_use]
     pub fn new(conversation: &Conversation, messages: Option<&[Message]>) -> Self {
         let vehicle = conversation.subject.as_ref().filter(|subject| subject.kind == VEHICLE);
-        let flag = conversation.flag.as_ref();
+        // What agents note for themselves is no business of this family.
+        let flag = conversation.flag.as_ref().filter(|flag| flag.by.is_some());
         let public = |messages: &[Message]| {
             let public = messages.iter().filter(|message| !message.private);
             public.map(|message| MessageShape::new(message, conversation)).collect()
@@ -213,10 +214,20 @@ impl ConversationShape {
             is_read_by_seller: conversation.team_mark.seq >= conversation.last_seq,
             is_read_by_customer: conversation.visitor_mark.seq >= conversation.last_seq,
             is_flagged: flag.is_some(),
-            flag_reason: flag.and_then(|flag| flag.reason.clone()),
+            flag_reason: None,
             flagged_at: flag.map(|flag| flag.at.to_rfc3339()),
             created_at: conversation.created_at.to_rfc3339(),
             updated_at: conversation.updated_at.to_rfc3339(),
+        }
+    }
+
+    /// The same as one side sees it: why it put up a flag is not for the other, who may be the reason.
+    #[must_use]
+    pub fn for_side(self, conversation: &Conversation, side: Side) -> Self {
+        let own = conversation.flag.as_ref().filter(|flag| flag.by == Some(side));
+        Self {
+            flag_reason: own.and_then(|flag| flag.reason.clone()),
+            ..self
         }
     }
 }

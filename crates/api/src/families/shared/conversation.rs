@@ -1,6 +1,7 @@
 //! Conversations as the two sides see them.
 
-use parlor_domain::conversation::{Conversation, ConversationKind, HandledBy, ReadMark, Status, Subject};
+use super::message::SideWord;
+use parlor_domain::conversation::{Conversation, ConversationKind, Flag, HandledBy, ReadMark, Status, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -209,9 +210,21 @@ impl From<&Subject> for SubjectResponse {
 pub struct FlagResponse {
     /// Why.
     pub reason: Option<String>,
+    /// The party of a marketplace that put it up; null: staff.
+    pub by: Option<SideWord>,
     /// Since when.
     #[schema(format = DateTime)]
     pub at: String,
+}
+
+impl From<&Flag> for FlagResponse {
+    fn from(flag: &Flag) -> Self {
+        Self {
+            reason: flag.reason.clone(),
+            by: flag.by.map(SideWord::from),
+            at: flag.at.to_rfc3339(),
+        }
+    }
 }
 
 /// A row of the agents' list, without what is each agent's own. Also what `inbox:conversation-updated` carries.
@@ -285,10 +298,7 @@ impl ConversationRow {
             customer_email: conversation.customer_email.clone(),
             subject: conversation.subject.as_ref().map(SubjectResponse::from),
             labels: conversation.labels.clone(),
-            flag: conversation.flag.as_ref().map(|flag| FlagResponse {
-                reason: flag.reason.clone(),
-                at: flag.at.to_rfc3339(),
-            }),
+            flag: conversation.flag.as_ref().map(FlagResponse::from),
             last_message: conversation.last_message.clone(),
             last_message_at: conversation.last_message_at.to_rfc3339(),
             unread_count: conversation.unread_by_team(),

@@ -16,8 +16,7 @@ use crate::ws::protocol::{ErrorBody, Nothing, ResumeResult};
 use actix_web::web;
 use bytes::Bytes;
 use parlor_domain::conversation::{Audience, Catchup, Conversation, ConversationRef, ReadError};
-use parlor_domain::id::ConversationId;
-use parlor_domain::message::{Move, Side};
+use parlor_domain::id::{ConversationId, RoomKey};
 use serde_json::value::to_raw_value;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -86,7 +85,7 @@ pub async fn follow_room(context: &Context) -> Result<(), ReadError> {
     let identity = context.client.identity();
     let Identity::Room(room) = &identity else { return Ok(()) };
     let (hub, id) = (&context.state.hub, room.conversation_id);
-    if hub.join(&context.client, id, id.0) {
+    if hub.join_new(&context.client, id, id.0) {
         let conversation = context.state.reader.get(identity.viewer(), id).await?;
         hub.start(&context.client, &without_changes(conversation, false));
     }
@@ -116,9 +115,16 @@ impl Context {
     /// The conversation that a client names, if it is the client's.
     async fn own(&self, named: &str) -> Result<Conversation, Problem> {
         let not_found = || Problem::not_found("conversation");
-        let named = ConversationRef::parse(named).map_err(|_| not_found())?;
+        let reference = ConversationRef::parse(named).map_err(|_| not_found())?;
         let identity = self.client.identity();
-        let found = self.state.reader.by_name(identity.viewer(), &named).await?;
+        let found = match (
+            self.state.reader.by_name(identity.viewer(), &reference).await,
+            reference.as_str().parse::<RoomKey>(),
+        ) {
+            // Customers of rooms know them by their keys.
+            (Err(ReadError::NotFound), Ok(key)) => self.state.reader.by_room_key(key).await?,
+            (found, _) => found?,
+        };
         // The holder of a room key is its visitor in this room only.
         if identity.is_party_of(&found) { Ok(found) } else { Err(not_found()) }
     }
@@ -164,17 +170,8 @@ impl Context {
         let action = action.parse()?;
         let identity = self.client.identity();
         let conversation = self.own(&command.conversation_id).await?;
-        let meant = match (&action, identity.side()) {
-            (Move::Withdraw, own) => own,
-            (_, Side::Visitor) => Side::Agent,
-            (_, Side::Agent) => Side::Visitor,
-        };
-        let message = self.state.conversations.marketplace_message(&conversation, &named, meant).await?;
-        let moved = self
-            .state
-            .conversations
-            .move_proposal(identity.actor(), conversation.id, message.id, action)
-            .await?;
+        let conversations = &self.state.conversations;
+        let moved = conversations.marketplace_move(identity.actor(), &conversation, &named, action).await?;
         Ok(PartyDone::Moved(PartyMoved {
             conversation_id: id_of(&moved.conversation),
             rev: moved.message.rev.unwrap_or_default(),
@@ -182,15 +179,21 @@ impl Context {
         }))
     }
 
-    /// Begins anew from a number. What came unasked before the acknowledgement is told again behind it.
+    /// Begins anew from a number: what came unasked and waits is told behind the acknowledgement. Without a number nothing begins anew.
     async fn subscribe(&self, command: PartySubscribe) -> Result<Done, Problem> {
         let id = self.own(&command.conversation_id).await?.id;
-        if !self.state.hub.join(&self.client, id, id.0) {
+        let hub = &self.state.hub;
+        let joined = match command.after_rev {
+            Some(_) => hub.join(&self.client, id, id.0),
+            None => hub.join_new(&self.client, id, id.0),
+        };
+        if !joined && command.after_rev.is_some() {
             return Err(Problem::new(Code::Unavailable, "The connection ends; come back."));
         }
         let catchup = self.read_from(id, command.after_rev).await.inspect_err(|_| {
-            // It goes on by itself with the next change.
-            self.state.hub.leave(&self.client, id);
+            if joined {
+                hub.go_on(&self.client, id);
+            }
         })?;
         let conversation = &catchup.conversation;
         Ok(Done {
@@ -200,7 +203,7 @@ impl Context {
                 head_seq: conversation.last_seq,
                 head_rev: conversation.head_rev(Audience::Public),
             }),
-            start: Some(catchup),
+            start: joined.then_some(catchup),
         })
     }
 

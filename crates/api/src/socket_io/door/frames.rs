@@ -6,6 +6,7 @@ use crate::families::marketplace::{ConversationShape, MessageShape, StoredMessag
 use crate::ws::hub::{DoorChange, DoorEvent};
 use bytes::Bytes;
 use parlor_domain::conversation::{Conversation, ConversationReader};
+use parlor_domain::id::ConversationId;
 use parlor_domain::message::Message;
 use parlor_domain::store::RepositoryError;
 use serde::Serialize;
@@ -22,35 +23,100 @@ pub fn event(name: &str, payload: &impl Serialize) -> Bytes {
     to_raw_value(payload).map(|payload| packet::event(name, &payload)).unwrap_or_default()
 }
 
-/// The packet for a change. Whoever needs it first reads and writes; the others wait for that.
-///
-/// # Errors
-/// Storage failed. Whoever asks next tries again.
-pub async fn packet_for(change: &DoorEvent, reader: &ConversationReader) -> Result<Bytes, RepositoryError> {
-    let written = change.packet.get_or_try_init(|| async {
-        let told = told(change, reader).await?;
-        Ok(event(told.name(), &told))
-    });
-    written.await.cloned()
+/// Writes the packets of one connection.
+pub struct Writer<'a> {
+    reader: &'a ConversationReader,
+    newest: Option<Newest>,
 }
 
-async fn told(event: &DoorEvent, reader: &ConversationReader) -> Result<PartyEvent, RepositoryError> {
+/// The newest messages of a conversation, as read. What waits behind each other asks for the same ones.
+struct Newest {
+    conversation: ConversationId,
+    /// It has every change up to this number.
+    up_to: Option<i64>,
+    /// Oldest first, as far as the bytes go.
+    messages: Vec<Message>,
+}
+
+impl<'a> Writer<'a> {
+    /// For a connection.
+    #[must_use]
+    pub const fn new(reader: &'a ConversationReader) -> Self {
+        Self { reader, newest: None }
+    }
+
+    /// Nothing waits: nothing needs to be kept.
+    pub fn forget(&mut self) {
+        self.newest = None;
+    }
+
+    /// The packet for a change. Whoever needs it first reads and writes; the others wait for that.
+    ///
+    /// # Errors
+    /// Storage failed. Whoever asks next tries again.
+    pub async fn packet_for(&mut self, change: &DoorEvent) -> Result<Bytes, RepositoryError> {
+        let written = change.packet.get_or_try_init(|| async {
+            let newest = match &change.change {
+                DoorChange::NewMessage(_) => Some(self.newest(&change.conversation, change.rev).await?),
+                _ => None,
+            };
+            let told = told(change, newest);
+            Ok(event(told.name(), &told))
+        });
+        written.await.cloned()
+    }
+
+    /// The newest messages, as the conversation's marks show them.
+    async fn newest(&mut self, conversation: &Conversation, rev: Option<i64>) -> Result<Vec<MessageShape>, RepositoryError> {
+        let serves = |known: &Newest| known.conversation == conversation.id && known.up_to >= rev;
+        let known = match self.newest.take() {
+            Some(known) if serves(&known) => known,
+            _ => Newest::read(conversation, rev, self.reader).await?,
+        };
+        let shapes = known.messages.iter().map(|message| MessageShape::new(message, conversation)).collect();
+        self.newest = Some(known);
+        Ok(shapes)
+    }
+}
+
+impl Newest {
+    async fn read(conversation: &Conversation, rev: Option<i64>, reader: &ConversationReader) -> Result<Self, RepositoryError> {
+        let read = reader.newest(conversation.id, MAX_EMBEDDED).await?;
+        // It was read after this change.
+        let up_to = read.iter().filter_map(|message| message.rev).max().max(rev);
+        let mut room = MAX_EMBEDDED_BYTES;
+        let mut messages: Vec<_> = read.into_iter().rev().take_while(|message| fits(message, conversation, &mut room)).collect();
+        messages.reverse();
+        Ok(Self {
+            conversation: conversation.id,
+            up_to,
+            messages,
+        })
+    }
+}
+
+/// Takes room for a message, if there is some.
+fn fits(message: &Message, conversation: &Conversation, room: &mut usize) -> bool {
+    let length = serde_json::to_vec(&MessageShape::new(message, conversation)).map_or(0, |json| json.len() + 1);
+    let left = room.checked_sub(length);
+    *room = left.unwrap_or_default();
+    left.is_some()
+}
+
+fn told(event: &DoorEvent, newest: Option<Vec<MessageShape>>) -> PartyEvent {
     let conversation = &*event.conversation;
     let conversation_id = id_of(conversation);
     let rev = event.rev.unwrap_or_default();
-    Ok(match &event.change {
-        DoorChange::NewMessage { message, with_newest } => {
-            let newest = if *with_newest { Some(newest(conversation, reader).await?) } else { None };
-            PartyEvent::NewMessage(Box::new(StoredMessageShape {
-                conversation_id,
-                rev,
-                message: MessageShape::new(message, conversation),
-                conversation: ConversationShape {
-                    messages: newest,
-                    ..ConversationShape::new(conversation, None)
-                },
-            }))
-        }
+    match &event.change {
+        DoorChange::NewMessage(message) => PartyEvent::NewMessage(Box::new(StoredMessageShape {
+            conversation_id,
+            rev,
+            message: MessageShape::new(message, conversation),
+            conversation: ConversationShape {
+                messages: newest,
+                ..ConversationShape::new(conversation, None)
+            },
+        })),
         DoorChange::MessageUpdated(message, change) => PartyEvent::MessageUpdated(Box::new(PartyMessageUpdated {
             conversation_id,
             rev,
@@ -75,23 +141,7 @@ async fn told(event: &DoorEvent, reader: &ConversationReader) -> Result<PartyEve
                 at: event.at.to_rfc3339(),
             })
         }
-    })
-}
-
-/// The newest messages, oldest first, as far as the bytes go.
-async fn newest(conversation: &Conversation, reader: &ConversationReader) -> Result<Vec<MessageShape>, RepositoryError> {
-    let messages = reader.newest(conversation.id, MAX_EMBEDDED).await?;
-    let mut room = MAX_EMBEDDED_BYTES;
-    let mut newest: Vec<_> = messages.iter().rev().map_while(|message| fitting(message, conversation, &mut room)).collect();
-    newest.reverse();
-    Ok(newest)
-}
-
-fn fitting(message: &Message, conversation: &Conversation, room: &mut usize) -> Option<MessageShape> {
-    let shape = MessageShape::new(message, conversation);
-    let length = serde_json::to_vec(&shape).map_or(0, |json| json.len() + 1);
-    *room = room.checked_sub(length)?;
-    Some(shape)
+    }
 }
 
 #[cfg(test)]
@@ -109,7 +159,7 @@ mod tests {
             text: "x".repeat(700),
             ..a_message(&fixture.conversation)
         };
-        assert!(fitting(&long, &fixture.conversation, &mut room).is_some());
-        assert!(fitting(&long, &fixture.conversation, &mut room).is_none());
+        assert!(fits(&long, &fixture.conversation, &mut room));
+        assert!(!fits(&long, &fixture.conversation, &mut room));
     }
 }

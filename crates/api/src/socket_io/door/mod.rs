@@ -7,7 +7,7 @@ mod commands;
 mod frames;
 mod protocol;
 
-pub use frames::packet_for;
+pub use frames::Writer;
 pub use protocol::*;
 
 use super::engine::{Arrival, Socket};
@@ -78,6 +78,8 @@ async fn log_in(state: &AppState, socket: &mut Socket, allowance: &mut Allowance
         } else {
             match authenticate(state, socket.arrival(), auth.as_ref()).await {
                 Ok(identity) => return Ok(identity),
+                // Clients come back by themselves when a session ends, and do not when a login is refused.
+                Err(Close::TooSlow) => return Err(Close::TooSlow),
                 Err(close) => socket.send(no_login(close)),
             }
         }
@@ -180,7 +182,7 @@ impl Serving<'_> {
     async fn run(mut self, socket: &mut Socket) -> End {
         let context = Rc::clone(&self.context);
         let mut stopping = context.state.hub.stopping();
-        let mut telling = std::pin::pin!(tell(&context));
+        let mut telling = Box::pin(tell(&context));
         let end = loop {
             self.start_next();
             tokio::select! {
@@ -202,6 +204,8 @@ impl Serving<'_> {
                 }
             }
         };
+        // It may be reading, and would keep its database connection from others until the commands are done.
+        drop(telling);
         // What was sent before the end was meant, and what was begun is done.
         loop {
             self.start_next();
@@ -245,6 +249,14 @@ impl Serving<'_> {
             Some(Ok(Packet::Binary { namespace, id, .. })) if namespace == MAIN => {
                 self.refuse(id, ErrorBody::new(Code::InvalidInput, "Send JSON: bytes are not taken here."));
                 self.allowance.refuse(now)
+            }
+            Some(Ok(Packet::Unreadable { namespace, id })) if namespace == MAIN => {
+                self.refuse(id, ErrorBody::new(Code::InvalidInput, "What this event says is no JSON that can be read."));
+                if self.allowance.unreadable.one_more(now) {
+                    Err(Close::BrokenProtocol)
+                } else {
+                    Ok(())
+                }
             }
             Some(Ok(Packet::Ack { namespace, .. })) if namespace == MAIN => paid.or_else(|_| self.allowance.refuse(now)),
             Some(Ok(Packet::Disconnect { namespace })) if namespace == MAIN => return Some(End::Left),
@@ -291,26 +303,29 @@ impl Serving<'_> {
 
 /// Tells what happens, as fast as the client takes it. It never ends.
 async fn tell(context: &Context) {
+    let mut writer = Writer::new(&context.state.reader);
     loop {
         context.sender.has_room().await;
-        let event = match context.queue.next().await {
-            DoorItem::Event(event) => event,
-            DoorItem::Packet(packet) => {
-                context.sender.send(packet);
-                continue;
-            }
-        };
-        let packet = loop {
-            match packet_for(&event, &context.state.reader).await {
-                Ok(packet) => break packet,
-                // What waits behind it too long ends the connection.
-                Err(error) => {
-                    tracing::warn!(%error, "what goes with an event could not be read; it is tried again");
-                    sleep(AGAIN_AFTER).await;
+        if context.queue.is_empty() {
+            writer.forget();
+        }
+        match context.queue.next().await {
+            DoorItem::Packet(packet) => context.sender.send(packet),
+            DoorItem::Gap(gap) => context.state.hub.read_on(&context.client, gap).await,
+            DoorItem::Event(event) => loop {
+                match writer.packet_for(&event).await {
+                    Ok(packet) => {
+                        context.sender.send(packet);
+                        break;
+                    }
+                    // What waits behind it too long ends the connection.
+                    Err(error) => {
+                        tracing::warn!(%error, "what goes with an event could not be read; it is tried again");
+                        sleep(AGAIN_AFTER).await;
+                    }
                 }
-            }
-        };
-        context.sender.send(packet);
+            },
+        }
     }
 }
 

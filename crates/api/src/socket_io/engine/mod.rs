@@ -44,13 +44,14 @@ impl Engine {
     fn find(&self, sid: &str) -> Option<Arc<Session>> {
         self.lock().get(sid).cloned()
     }
+}
 
-    /// Whether a request is a poll or POST of a session that there is. Sessions have an allowance of their own.
-    #[must_use]
-    pub fn knows(&self, query: &str) -> bool {
-        let query = Query::read(query);
-        query.transport.as_deref() == Some(POLLING) && query.sid.is_some_and(|sid| self.lock().contains_key(&sid))
-    }
+/// Whether a request is a poll or POST that a session answers. Sessions have an allowance of their own; what is refused has none.
+#[must_use]
+pub fn is_in_session(request: &HttpRequest, state: &AppState) -> bool {
+    let Ok(query) = Query::read(request.query_string()) else { return false };
+    let session = query.sid.as_deref().and_then(|sid| state.engine.find(sid));
+    query.over_websocket() == Ok(false) && comes_from_allowed_page(request, state) && session.is_some_and(|session| session.answers(request.method()))
 }
 
 /// Why a request is refused, in the protocol's words.
@@ -123,9 +124,26 @@ struct Query {
 }
 
 impl Query {
-    fn read(query: &str) -> Self {
-        web::Query::from_query(query).map(web::Query::into_inner).unwrap_or_default()
+    fn read(query: &str) -> Result<Self, Refusal> {
+        web::Query::from_query(query).map(web::Query::into_inner).map_err(|_| Refusal::BadRequest)
     }
+
+    /// The transport, if it and the version are known.
+    fn over_websocket(&self) -> Result<bool, Refusal> {
+        let over_websocket = match self.transport.as_deref() {
+            Some(POLLING) => false,
+            Some(WEBSOCKET) => true,
+            _ => return Err(Refusal::TransportUnknown),
+        };
+        match self.version.as_deref() {
+            Some("4") => Ok(over_websocket),
+            _ => Err(Refusal::VersionUnsupported),
+        }
+    }
+}
+
+fn comes_from_allowed_page(request: &HttpRequest, state: &AppState) -> bool {
+    !request.headers().contains_key(header::ORIGIN) || request_origin(request).is_some_and(|origin| state.origins.allows(origin))
 }
 
 /// Answers every request of every session.
@@ -133,18 +151,11 @@ impl Query {
 /// # Errors
 /// A [`Refusal`], or a problem where a limit says so.
 pub async fn handle(request: HttpRequest, payload: web::Payload, address: ClientAddress, state: web::Data<AppState>) -> Result<HttpResponse, actix_web::Error> {
-    if request.headers().contains_key(header::ORIGIN) && !request_origin(&request).is_some_and(|origin| state.origins.allows(origin)) {
+    if !comes_from_allowed_page(&request, &state) {
         return Err(Refusal::Forbidden.into());
     }
-    let query = Query::read(request.query_string());
-    let over_websocket = match query.transport.as_deref() {
-        Some(POLLING) => false,
-        Some(WEBSOCKET) => true,
-        _ => return Err(Refusal::TransportUnknown.into()),
-    };
-    if query.version.as_deref() != Some("4") {
-        return Err(Refusal::VersionUnsupported.into());
-    }
+    let query = Query::read(request.query_string())?;
+    let over_websocket = query.over_websocket()?;
     let Some(sid) = &query.sid else {
         return open(&request, payload, address, state, query, over_websocket).await;
     };

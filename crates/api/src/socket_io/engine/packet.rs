@@ -19,12 +19,10 @@ pub const SEPARATOR: u8 = 0x1E;
 pub enum Incoming {
     /// It ends the session.
     Close,
-    /// It is there.
-    Pong,
     /// Something for the other side.
     Message(Message),
-    /// Nothing.
-    Noop,
+    /// It is there, and says so in so many bytes.
+    Alive(usize),
 }
 
 /// What no client sends within a session.
@@ -40,9 +38,8 @@ impl Incoming {
         let mut rest = text.chars();
         match (rest.next(), rest.as_str()) {
             (Some('1'), "") => Ok(Self::Close),
-            (Some('3'), _) => Ok(Self::Pong),
+            (Some('3' | '6'), rest) => Ok(Self::Alive(rest.len())),
             (Some('4'), message) => Ok(Self::Message(Message::Text(message.to_owned()))),
-            (Some('6'), _) => Ok(Self::Noop),
             // Nobody wants the bytes: how many they are is enough.
             (Some('b'), base64) if in_body => Ok(Self::Message(Message::Binary(base64.trim_end_matches('=').len() * 3 / 4))),
             _ => Err(Unreadable),
@@ -125,8 +122,8 @@ mod tests {
     #[test]
     fn packets_of_a_session_are_read() {
         assert_eq!(Incoming::read("1", true), Ok(Incoming::Close));
-        assert_eq!(Incoming::read("3", true), Ok(Incoming::Pong));
-        assert_eq!(Incoming::read("6", true), Ok(Incoming::Noop));
+        assert_eq!(Incoming::read("3", true), Ok(Incoming::Alive(0)));
+        assert_eq!(Incoming::read("6abc", true), Ok(Incoming::Alive(3)));
         assert_eq!(Incoming::read("4", true), text(""));
         assert_eq!(Incoming::read("42[\"a\u{e9}\"]", false), text("2[\"a\u{e9}\"]"));
         assert_eq!(Incoming::read("bAQIDBA==", true), Ok(Incoming::Message(Message::Binary(4))));

@@ -2,15 +2,19 @@
 
 use super::Refusal;
 use super::packet::{Incoming, MAX_PAYLOAD, SEPARATOR, Unreadable};
-use super::session::{Session, Transport};
+use super::session::Session;
 use crate::ws::Close;
+use actix_web::http::Method;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::time::timeout;
 
-/// So much of a refused body is read.
+/// So much of a refused body is read, and for so long.
 const MAX_DRAINED: usize = 16 * 1024 * 1024;
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// An answer with packets.
 pub fn packets(body: impl Into<Bytes>) -> HttpResponse {
@@ -25,7 +29,7 @@ pub fn packets(body: impl Into<Bytes>) -> HttpResponse {
 /// # Errors
 /// Another one waits, or the session is on a WebSocket.
 pub async fn poll(session: &Session) -> Result<HttpResponse, Refusal> {
-    if session.transport() == Transport::WebSocket {
+    if !session.answers(&Method::GET) {
         return Err(Refusal::BadRequest);
     }
     let request = session.begin_poll().map_err(|_| Refusal::BadRequest)?;
@@ -40,16 +44,15 @@ pub async fn poll(session: &Session) -> Result<HttpResponse, Refusal> {
 /// # Errors
 /// Another one is being taken, it is too large or unreadable, or the session is on a WebSocket.
 pub async fn post(session: &Session, mut payload: web::Payload) -> Result<HttpResponse, Refusal> {
-    let is_possible = session.transport() != Transport::WebSocket && !session.has_ended();
-    let Some(post) = is_possible.then(|| session.begin_post().ok()).flatten() else {
-        drain(&mut payload).await;
+    let Some(post) = session.answers(&Method::POST).then(|| session.begin_post().ok()).flatten() else {
+        drain(&mut payload, DRAIN_WITHIN).await;
         return Err(Refusal::BadRequest);
     };
     session.allow().await;
     let taken = take(session, &mut payload).await;
     post.done();
     if taken.is_err() {
-        drain(&mut payload).await;
+        drain(&mut payload, DRAIN_WITHIN).await;
     }
     // The type is the reference server's: some browsers offer plain text for download.
     let ok = || {
@@ -84,16 +87,42 @@ async fn take(session: &Session, payload: &mut web::Payload) -> Result<(), Refus
     for packet in body.split(|byte| *byte == SEPARATOR) {
         let packet = std::str::from_utf8(packet).map_err(|_| Unreadable).and_then(|text| Incoming::read(text, true));
         session.receive(packet).await.map_err(|Unreadable| Refusal::BadRequest)?;
+        if session.has_ended() {
+            break;
+        }
     }
     Ok(())
 }
 
 /// Throws away the rest of a body: a client that is still writing would not see the answer.
-async fn drain(payload: &mut web::Payload) {
+async fn drain(payload: &mut web::Payload, within: Duration) {
     let mut left = MAX_DRAINED;
-    while left > 0
-        && let Some(Ok(bytes)) = payload.next().await
-    {
-        left = left.saturating_sub(bytes.len());
+    let _ = timeout(within, async {
+        while left > 0
+            && let Some(Ok(bytes)) = payload.next().await
+        {
+            left = left.saturating_sub(bytes.len());
+        }
+    })
+    .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::FromRequest;
+    use actix_web::dev::Payload;
+    use actix_web::error::PayloadError;
+    use actix_web::test::TestRequest;
+    use futures_util::stream::{self, Stream};
+    use std::pin::Pin;
+
+    #[tokio::test]
+    async fn a_refused_body_is_not_waited_for_for_ever() {
+        let endless: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(stream::pending());
+        let request = TestRequest::default().to_http_request();
+        let mut payload = web::Payload::from_request(&request, &mut Payload::from(endless)).await.unwrap();
+        let drained = timeout(Duration::from_secs(5), drain(&mut payload, Duration::from_millis(1))).await;
+        assert_eq!(drained, Ok(()));
     }
 }

@@ -8,13 +8,12 @@ use super::heart::{Beat, Heart};
 use super::packet::{Incoming, MAX_PAYLOAD, Outgoing, Unreadable};
 use crate::limits_config::{Limits, Rate};
 use crate::ws::Close;
-use crate::ws::limit::Bucket;
+use crate::ws::limit::{Allowance, Bucket};
 use bytes::Bytes;
 use request::Kind;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
@@ -28,6 +27,9 @@ const ROOM_PACKETS: usize = 64;
 const ROOM_BYTES: usize = 256 * 1024;
 /// How many messages of a client wait for the door. Each may be as long as a body, so they are few.
 const MAX_UNREAD: usize = 2;
+
+/// What each message costs besides its bytes: an empty one is work, too.
+pub const MESSAGE_COST: usize = 256;
 
 /// Over what a session goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +72,8 @@ struct Inner {
     polled: bool,
     posting: bool,
     heart: Heart,
-    allowance: Option<Bucket>,
+    requests: Option<Bucket>,
+    upkeep: Allowance,
     end: Option<End>,
     /// Whether the client got all that it was to get.
     told: bool,
@@ -93,7 +96,7 @@ impl Session {
         let (unread, messages) = mpsc::channel(MAX_UNREAD);
         let now = Instant::now();
         // A client that polls makes a request for each thing it says and hears. As many as an address has in a minute are its own.
-        let allowance = Rate {
+        let requests = Rate {
             per_second: limits.requests_per_minute.div_ceil(60),
             burst: limits.requests_per_minute,
         };
@@ -105,7 +108,8 @@ impl Session {
             polled: false,
             posting: false,
             heart: Heart::new(now),
-            allowance: Bucket::new(allowance, now),
+            requests: Bucket::new(requests, now),
+            upkeep: Allowance::new(limits, now),
             end: None,
             told: false,
         };
@@ -140,12 +144,6 @@ impl Session {
     #[must_use]
     pub fn sid(&self) -> &str {
         &self.sid
-    }
-
-    /// Over what it goes.
-    #[must_use]
-    pub fn transport(&self) -> Transport {
-        self.lock().transport
     }
 
     /// Whether it ended.
@@ -232,13 +230,31 @@ impl Session {
                 () = self.ended() => {}
             },
             Ok(Incoming::Close) => self.left(),
-            Ok(Incoming::Pong | Incoming::Noop) => {}
+            Ok(Incoming::Alive(length)) => {
+                self.pay(MESSAGE_COST + length);
+            }
             Err(Unreadable) => {
                 self.cut(Close::BrokenProtocol);
                 return Err(Unreadable);
             }
         }
         Ok(())
+    }
+
+    /// Pays for what keeps a connection up and never comes to the door, which counts all else. False: it is too much to be
+    /// answered; too often that ends the session.
+    pub fn pay(&self, cost: usize) -> bool {
+        let now = Instant::now();
+        let mut inner = self.lock();
+        if inner.upkeep.receive(cost, now).is_ok() {
+            return true;
+        }
+        let refused = inner.upkeep.refuse(now);
+        drop(inner);
+        if let Err(close) = refused {
+            self.cut(close);
+        }
+        false
     }
 
     /// Asks again and again whether the client is there. Returns when it is not.
@@ -254,18 +270,6 @@ impl Session {
                 Beat::Wait => tokio::time::sleep_until(due).await,
                 Beat::Ask => self.send(Outgoing::PING),
                 Beat::Dead => return,
-            }
-        }
-    }
-
-    /// Waits until one more request may be answered. Whoever asks too often is not refused, which would end the session, but waits.
-    pub async fn allow(&self) {
-        loop {
-            let taken = self.lock().allowance.as_mut().map_or(Ok(()), |bucket| bucket.take(1.0, Instant::now()));
-            match taken {
-                Ok(()) => return,
-                // A moment more, since the wait is a rounded number.
-                Err(wait) => tokio::time::sleep(wait + Duration::from_millis(1)).await,
             }
         }
     }

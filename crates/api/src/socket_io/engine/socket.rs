@@ -1,7 +1,7 @@
 //! A session as the door sees it.
 
 use super::super::packet::{BadPacket, Decoder, Message, Packet};
-use super::session::Session;
+use super::session::{MESSAGE_COST, Session};
 use crate::ws::Close;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -17,9 +17,6 @@ pub struct Arrival {
     /// `?channel=`.
     pub channel: Option<String>,
 }
-
-/// What each message costs besides its bytes: an empty one is work, too.
-const MESSAGE_COST: usize = 256;
 
 /// One session. When it is dropped the session ends.
 pub struct Socket {

@@ -73,8 +73,13 @@ impl Line {
         self.edit(|inner| inner.own.push_back(as_frame(packet)));
     }
 
-    fn pong(&self, bytes: &[u8]) {
-        self.edit(|inner| inner.pong = Some(wire::pong(bytes)));
+    /// Takes a frame that says nothing: it costs something, and a ping is answered.
+    fn keep_up(&self, frame: &Frame) {
+        if self.session.pay(frame.cost())
+            && let Frame::Ping(bytes) = frame
+        {
+            self.edit(|inner| inner.pong = Some(wire::pong(bytes)));
+        }
     }
 
     fn carry_session(&self) {
@@ -215,12 +220,11 @@ async fn says(inlet: &mut Inlet, line: &Line, expected: &str) -> bool {
     loop {
         return match inlet.next().await {
             Ok(Some(Frame::Text(text))) => text == expected,
-            Ok(Some(Frame::Ping(bytes))) => {
-                line.pong(&bytes);
+            Ok(Some(Frame::Binary(_) | Frame::Close) | None) | Err(_) => false,
+            Ok(Some(frame)) => {
+                line.keep_up(&frame);
                 continue;
             }
-            Ok(Some(Frame::Pong(_) | Frame::Fragment)) => continue,
-            Ok(Some(Frame::Binary(_) | Frame::Close) | None) | Err(_) => false,
         };
     }
 }
@@ -237,12 +241,11 @@ async fn serve(mut inlet: Inlet, line: Arc<Line>) {
         let packet = match frame {
             Ok(Some(Frame::Text(text))) => Incoming::read(&text, false),
             Ok(Some(Frame::Binary(length))) => Ok(Incoming::Message(Message::Binary(length))),
-            Ok(Some(Frame::Ping(bytes))) => {
-                line.pong(&bytes);
+            Ok(Some(Frame::Close) | None) => Ok(Incoming::Close),
+            Ok(Some(frame)) => {
+                line.keep_up(&frame);
                 continue;
             }
-            Ok(Some(Frame::Pong(_) | Frame::Fragment)) => continue,
-            Ok(Some(Frame::Close) | None) => Ok(Incoming::Close),
             Err(close) => {
                 session.cut(close);
                 continue;

@@ -1,6 +1,7 @@
 //! A logged-in socket as the hub sees it.
 
-use super::door::{DoorEvent, DoorItem, DoorQueue};
+use super::door::{DoorChange, DoorEvent};
+use super::door_queue::{DoorItem, DoorQueue, Gap};
 use super::people::PersonKey;
 use crate::ws::close::Close;
 use crate::ws::identity::Identity;
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Audience, Conversation};
 use parlor_domain::id::{ChannelId, ConversationId, WorkspaceId};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
@@ -19,6 +20,8 @@ use uuid::Uuid;
 
 /// The most conversations that one connection follows.
 pub const MAX_SUBSCRIPTIONS: usize = 200;
+/// So many deleted conversations are remembered: what comes late of one is late by seconds.
+const MAX_GONE: usize = 100;
 
 /// How a client is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,8 +91,24 @@ impl From<Arc<DoorQueue>> for Outbox {
 struct Subscriptions {
     /// By id, with the name that the client knows each by.
     known_as: HashMap<ConversationId, Uuid>,
+    /// Those of which a client at the Socket.IO door was told last that they are deleted.
+    gone: VecDeque<ConversationId>,
     /// It is gone, and follows nothing any more.
     over: bool,
+}
+
+impl Subscriptions {
+    /// A conversation is deleted. False if that was told.
+    fn end(&mut self, conversation: ConversationId) -> bool {
+        if self.gone.contains(&conversation) {
+            return false;
+        }
+        if self.gone.len() >= MAX_GONE {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(conversation);
+        true
+    }
 }
 
 /// A logged-in socket.
@@ -111,6 +130,8 @@ pub struct Client {
     pub(super) came_at: Timestamp,
     /// Which person it was when it came; the holder of a room key may become another one.
     pub(super) came_as: PersonKey,
+    /// Whether it was counted as being there.
+    pub(super) attended: AtomicBool,
     /// Asks its task to look at the origins of channels again.
     pub origins_changed: Notify,
     /// Whether it was told that its token runs out.
@@ -141,6 +162,7 @@ impl Client {
             came_as: (identity.side(), identity.id()),
             origin,
             came_at,
+            attended: AtomicBool::new(false),
             origins_changed: Notify::new(),
             warned: AtomicBool::new(false),
             identity: RwLock::new(identity),
@@ -203,7 +225,12 @@ impl Client {
     pub(super) fn send(&self, parcel: Parcel) {
         match (&self.outbox, parcel) {
             (Outbox::Frames(queue), Parcel::Frame(bytes)) => queue.send(bytes),
-            (Outbox::Events(queue), Parcel::Event(event)) => queue.put(DoorItem::Event(event)),
+            (Outbox::Events(queue), Parcel::Event(event)) => {
+                let ends = matches!(event.change, DoorChange::Deleted);
+                if !ends || self.subscriptions().end(event.conversation.id) {
+                    queue.put(DoorItem::Event(event));
+                }
+            }
             (Outbox::Frames(_), Parcel::Event(_)) | (Outbox::Events(_), Parcel::Frame(_)) => {}
         }
     }
@@ -219,6 +246,41 @@ impl Client {
     pub(super) fn signal_at_the_door(&self, event: Arc<DoorEvent>) {
         if let Outbox::Events(queue) = &self.outbox {
             queue.signal(event);
+        }
+    }
+
+    /// At the Socket.IO door it is to read a conversation from a number on, at least to another one. False on a WebSocket.
+    pub(super) fn fall_behind(&self, conversation: ConversationId, after: i64, to: i64) -> bool {
+        let Outbox::Events(queue) = &self.outbox else { return false };
+        queue.fall_behind(conversation, after, to);
+        true
+    }
+
+    /// What was read for it of a conversation in which it is behind.
+    pub(super) fn fill(&self, gap: Gap, read: impl IntoIterator<Item = Arc<DoorEvent>>, up_to: i64) {
+        if let Outbox::Events(queue) = &self.outbox {
+            queue.fill(gap, read, up_to);
+        }
+    }
+
+    /// It could not be read.
+    pub(super) fn put_back(&self, gap: Gap) {
+        if let Outbox::Events(queue) = &self.outbox {
+            queue.put_back(gap);
+        }
+    }
+
+    /// What waits of a conversation at the Socket.IO door is told in another way, or not any more.
+    pub(super) fn forget(&self, conversation: ConversationId) {
+        if let Outbox::Events(queue) = &self.outbox {
+            queue.forget(conversation);
+        }
+    }
+
+    /// Counts what waits.
+    pub(super) fn keep_small(&self) {
+        if let Outbox::Events(queue) = &self.outbox {
+            queue.keep_small();
         }
     }
 
@@ -284,12 +346,12 @@ impl Client {
         self.subscriptions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a subscription. False if there are too many, or if the client is gone. Whoever comes by the Socket.IO door follows
+    /// Notes a subscription. False if there are too many, or if the client or the conversation is gone. Whoever comes by the Socket.IO door follows
     /// all that is its own.
     pub(super) fn follow(&self, conversation: ConversationId, known_as: Uuid) -> bool {
         let mut subscriptions = self.subscriptions();
         let is_full = self.dialect != Dialect::Door && subscriptions.known_as.len() >= MAX_SUBSCRIPTIONS;
-        if subscriptions.over || is_full && !subscriptions.known_as.contains_key(&conversation) {
+        if subscriptions.over || subscriptions.gone.contains(&conversation) || is_full && !subscriptions.known_as.contains_key(&conversation) {
             return false;
         }
         subscriptions.known_as.insert(conversation, known_as);

@@ -6,6 +6,7 @@
 
 mod client;
 mod door;
+mod door_queue;
 mod fan_out;
 mod frames;
 mod parties;
@@ -18,7 +19,8 @@ mod topic;
 mod work;
 
 pub use client::{Client, MAX_SUBSCRIPTIONS, Outbox};
-pub use door::{DoorChange, DoorEvent, DoorItem, DoorQueue};
+pub use door::{DoorChange, DoorEvent};
+pub use door_queue::{DoorItem, DoorQueue};
 pub use frames::{encode, missed};
 
 use super::close::Close;
@@ -40,7 +42,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
-use topic::{Joined, Next, Topic};
+use topic::{Next, Topic};
 use uuid::Uuid;
 use work::Work;
 
@@ -224,6 +226,7 @@ impl Hub {
         if !client.is_seen() {
             return;
         }
+        client.attended.store(true, Ordering::Relaxed);
         let come = lock(&self.people).arrive(client.workspace, &client.identity().participant(), Instant::now());
         come.into_iter().for_each(|tell| self.tell_presence(tell));
     }
@@ -259,7 +262,7 @@ impl Hub {
         if client.dialect == Dialect::Door {
             self.at_the_door.fetch_sub(1, Ordering::Relaxed);
         }
-        if client.is_seen() {
+        if client.attended.swap(false, Ordering::Relaxed) {
             lock(&self.people).leave(client.came_as, Instant::now());
         }
     }
@@ -286,39 +289,59 @@ impl Hub {
         self.topics.get(usize::try_from(low % SHARDS as u64).unwrap_or_default()).map(lock)
     }
 
-    /// From now on keeps the changes of a conversation for a client, until [`Self::start`] or [`Self::leave`]. To be
+    /// From now on keeps the changes of a conversation for a client, until [`Self::start`], [`Self::leave`] or [`Self::go_on`]. To be
     /// called before the database is read, so that nothing falls between. False if it follows too many already.
     #[must_use]
     pub fn join(&self, client: &Arc<Client>, conversation: ConversationId, known_as: Uuid) -> bool {
+        self.join_if(client, conversation, known_as, |_| true)
+    }
+
+    /// The same for a client that does not follow yet; false if it does.
+    #[must_use]
+    pub fn join_new(&self, client: &Arc<Client>, conversation: ConversationId, known_as: Uuid) -> bool {
+        self.join_if(client, conversation, known_as, |client| !client.follows(conversation))
+    }
+
+    fn join_if(&self, client: &Arc<Client>, conversation: ConversationId, known_as: Uuid, is_meant: impl Fn(&Client) -> bool) -> bool {
         let Some(mut topics) = self.shard(conversation) else { return false };
         // Under the lock: whoever is gone meanwhile leaves after this, or does not come in.
-        if !client.follow(conversation, known_as) {
+        if !is_meant(client) || !client.follow(conversation, known_as) {
             return false;
         }
         topics
             .entry(conversation)
             .or_insert_with(|| Topic::new(conversation, Instant::now()))
-            .join(client, Joined::Asked);
+            .join(client);
         true
     }
 
     /// Hands on what a client missed, then what came since it joined, then what comes.
     pub fn start(&self, client: &Client, catchup: &Catchup) {
         let conversation = catchup.conversation.id;
-        self.with_topic(conversation, |topic| topic.start(client.number, catchup, Joined::Asked));
+        self.with_topic(conversation, |topic| topic.start(client.number, catchup));
+    }
+
+    /// What a client joined for cannot be read. If it followed before, it goes on from there.
+    pub fn go_on(&self, client: &Client, conversation: ConversationId) {
+        let mut goes_on = false;
+        self.with_topic(conversation, |topic| {
+            goes_on = topic.go_on(client.number);
+            topic.count_from_first()
+        });
+        if !goes_on {
+            self.leave(client, conversation);
+        }
     }
 
     /// The client does not follow any more.
     pub fn leave(&self, client: &Client, conversation: ConversationId) {
         client.unfollow(conversation);
         self.leave_topic(client, conversation);
+        client.forget(conversation);
     }
 
     fn leave_topic(&self, client: &Client, conversation: ConversationId) {
-        self.with_topic(conversation, |topic| {
-            topic.leave(client.number);
-            Next::Done
-        });
+        self.with_topic(conversation, |topic| topic.leave(client.number));
     }
 
     /// Does something with a conversation that is followed here, and what must follow.

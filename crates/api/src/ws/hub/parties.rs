@@ -3,27 +3,34 @@
 
 use super::client::{Dialect, Parcel};
 use super::door::DoorEvent;
-use super::frames;
-use super::topic::{Joined, Next, Topic};
-use super::work::{AGAIN_AFTER, Work, deletion};
+use super::door_queue::Gap;
+use super::topic::{Next, Topic};
+use super::work::AGAIN_AFTER;
 use super::{Client, Hub, lock};
 use crate::ws::close::Close;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Conversation, ReadError};
 use parlor_domain::event::{ConversationChange, ConversationEvent};
-use parlor_domain::id::ConversationId;
 use parlor_domain::message::Side;
+use parlor_domain::page::Limit;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
+
+/// So many changes are read at once for a client that is behind in a conversation: then others have their turn.
+const PAGE: u32 = 20;
 
 impl Hub {
     /// Who comes by the Socket.IO door follows all own conversations without asking: each from the first change that it could see.
     pub(super) fn let_parties_follow(&self, event: &ConversationEvent) {
         let Some(rev) = event.rev else { return };
         let id = event.conversation.id;
+        let is_last = event.change == ConversationChange::Deleted;
+        if event.conversation.deleted_at.is_some() && !is_last {
+            return;
+        }
         let new = self.parties_at_the_door(&event.conversation).into_iter().filter(|client| !client.follows(id));
-        if event.change == ConversationChange::Deleted {
+        if is_last {
             // Nothing can be read of it any more, and nothing follows.
             let last = DoorEvent::of(event);
             new.for_each(|client| client.send(Parcel::Event(Arc::clone(&last))));
@@ -43,39 +50,29 @@ impl Hub {
         // Of a conversation that began since the client came it is to hear everything: the first changes may be late or lost.
         let is_new = conversation.created_at > client.came_at;
         if is_new && rev > 1 || !topic.join_at(client, rev, event.staff_rev) {
-            topic.join(client, Joined::Unasked);
             let after = if is_new { 0 } else { rev - 1 };
-            self.order(Work::Follow(Arc::clone(client), conversation.id, after));
+            topic.join_behind(client, after, rev);
         }
     }
 
-    /// Reads what a client that joined is to be told.
-    pub(super) async fn begin(&self, client: Arc<Client>, conversation: ConversationId, after: i64) {
-        // It may be gone, or have asked for another beginning.
-        if !client.follows(conversation) {
-            return;
-        }
-        match self.with.reader.catch_up(client.identity().viewer(), conversation, after).await {
-            // So much at once: it comes back, and loads what there is.
-            Ok(catchup) if catchup.reset => client.cut(Close::TooSlow),
-            Ok(catchup) => self.with_topic(conversation, |topic| topic.start(client.number, &catchup, Joined::Unasked)),
-            Err(ReadError::NotFound) => self.missed_all(&client, conversation).await,
+    /// Reads the next changes of a conversation of which too many came at once for a client at the Socket.IO door.
+    pub async fn read_on(&self, client: &Client, gap: Gap) {
+        let page = Limit::clamped(PAGE);
+        match self.with.reader.poll(client.identity().viewer(), gap.conversation, gap.after, page).await {
+            // The numbers are not ours any more.
+            Ok((catchup, _)) if catchup.reset => return client.cut(Close::TooSlow),
+            Ok((catchup, up_to)) if up_to > gap.after => {
+                let events = DoorEvent::missed(&catchup).into_iter().map(|(_, event)| event);
+                return client.fill(gap, events, up_to);
+            }
+            // One that is not found is deleted, or another's now. That is told any moment, and closes the gap.
+            Ok(_) | Err(ReadError::NotFound) => {}
             Err(ReadError::Repository(error)) => {
-                tracing::warn!(%conversation, %error, "what a client is to be told could not be read; it is tried again");
-                tokio::time::sleep(AGAIN_AFTER).await;
-                self.order(Work::Follow(client, conversation, after));
+                tracing::warn!(conversation = %gap.conversation, %error, "what a client is to be told could not be read; it is tried again");
             }
         }
-    }
-
-    /// A conversation went away before the client heard of it: that it is deleted is told all the same.
-    async fn missed_all(&self, client: &Client, conversation: ConversationId) {
-        self.leave(client, conversation);
-        let rows = self.with.conversations.load(&[conversation]).await.unwrap_or_default();
-        let own = rows.into_iter().find(|row| row.deleted_at.is_some() && client.is_party_at_the_door(row));
-        if let Some(row) = own {
-            client.send(frames::parcel(&deletion(row), client.dialect));
-        }
+        tokio::time::sleep(AGAIN_AFTER).await;
+        client.put_back(gap);
     }
 
     /// Several devices of a person share what was read, and the other side sees it.

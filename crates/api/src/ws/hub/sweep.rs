@@ -21,9 +21,9 @@ const WARN_BEFORE: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// The clients' longest wait before they come back after a stop.
 const COME_BACK_WITHIN_MS: u64 = 10_000;
-/// How many visitors are looked up each second. What ended a visitor is told by the bus; this finds what the bus lost, and
+/// How many visitors and sellers are looked up each second. What ended them is told by the bus; this finds what the bus lost, and
 /// must cost next to nothing with ten thousand idle sockets.
-const VISITORS_A_SECOND: usize = 20;
+const OTHERS_A_SECOND: usize = 20;
 
 fn every_second() -> tokio::time::Interval {
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
@@ -61,6 +61,7 @@ impl Hub {
             metrics::counter!("parlor_slow_readers_total").increment(1);
             return client.cut(Close::TooSlow);
         }
+        client.keep_small();
         // Engine.IO has a heartbeat of its own.
         if client.dialect != Dialect::Door {
             if client.silent_for(moment) >= DEAD_AFTER {
@@ -96,12 +97,13 @@ impl Hub {
         }
     }
 
-    /// Looks whether rights still stand: all agents', who are few and known for some seconds, and some visitors', in turns.
+    /// Looks whether rights still stand: all agents', who are few and known for some seconds, and some of visitors and sellers, in turns.
     pub(super) async fn renew_some(&self, round: usize) {
-        let (agents, mut visitors): (Vec<_>, Vec<_>) = self.all_clients().into_iter().partition(|client| client.came_as.0 == Side::Agent);
-        visitors.sort_by_key(|client| client.number);
-        let turns = visitors.len().div_ceil(VISITORS_A_SECOND).max(1);
-        let due = visitors.iter().skip(round % turns * VISITORS_A_SECOND).take(VISITORS_A_SECOND);
+        let is_staff = |client: &Arc<Client>| client.came_as.0 == Side::Agent && client.dialect != Dialect::Door;
+        let (agents, mut others): (Vec<_>, Vec<_>) = self.all_clients().into_iter().partition(is_staff);
+        others.sort_by_key(|client| client.number);
+        let turns = others.len().div_ceil(OTHERS_A_SECOND).max(1);
+        let due = others.iter().skip(round % turns * OTHERS_A_SECOND).take(OTHERS_A_SECOND);
         for client in agents.iter().chain(due) {
             self.renew(client).await;
         }

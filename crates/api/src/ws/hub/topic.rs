@@ -3,6 +3,8 @@
 //! The promise: each member gets the numbers of its audience in rising order and none twice. A topic hands on event
 //! after event; one that leaves a hole in `staff_rev` waits until the database was read.
 
+mod joining;
+
 use super::client::{Client, Dialect, Parcel};
 use super::frames;
 use crate::ws::close::Close;
@@ -25,19 +27,10 @@ struct Numbered {
 
 /// How far a member is.
 enum Place {
-    /// Its start is being read; what comes meanwhile waits here.
-    Joining { waiting: Vec<Numbered>, by: Joined },
+    /// Its start is being read; what comes meanwhile waits here, behind what it had before, if it begins anew.
+    Joining { waiting: Vec<Numbered>, was: Option<i64> },
     /// It has everything up to this number.
     At(i64),
-}
-
-/// Why somebody follows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Joined {
-    /// It asked, and says from where.
-    Asked,
-    /// By who it is. Should it ask meanwhile, what it asked for counts.
-    Unasked,
 }
 
 struct Member {
@@ -82,11 +75,15 @@ pub struct Topic {
     members: Vec<Member>,
     /// The last `staff_rev` handed on; `None` until the first member's start was read.
     staff: Option<i64>,
+    /// From which `staff_rev` on events were handed on.
+    since: i64,
     /// The last `rev` handed on.
     public: i64,
     /// Came too early.
     pending: Vec<ConversationEvent>,
     repairing: bool,
+    /// What a repair is reading does not reach back far enough.
+    read_again: bool,
     ended: bool,
     /// When the last event came.
     heard_at: Instant,
@@ -101,9 +98,11 @@ impl Topic {
             id,
             members: Vec::new(),
             staff: None,
+            since: 0,
             public: 0,
             pending: Vec::new(),
             repairing: false,
+            read_again: false,
             ended: false,
             heard_at: now,
             room_key: None,
@@ -120,79 +119,13 @@ impl Topic {
         self.room_key
     }
 
-    /// From now on keeps what comes for a client, until [`Self::start`]. One that follows already begins anew.
-    pub fn join(&mut self, client: &Arc<Client>, by: Joined) {
-        self.leave(client.number);
-        self.members.push(Member {
-            client: Arc::clone(client),
-            place: Place::Joining { waiting: Vec::new(), by },
-        });
-    }
-
-    /// From now on hands on to a client, beginning with a change that is about to come. Nothing needs to be read for it, unless the
-    /// numbers of others are being read at this moment: false then.
-    pub fn join_at(&mut self, client: &Arc<Client>, rev: i64, staff_rev: i64) -> bool {
-        if self.members.is_empty() && self.staff.is_none() {
-            self.staff = Some(staff_rev - 1);
-            self.public = rev - 1;
-        }
-        if self.staff.is_none() {
-            return false;
-        }
-        self.members.push(Member {
-            client: Arc::clone(client),
-            place: Place::At(rev - 1),
-        });
-        true
-    }
-
-    /// Hands nothing on to a client any more.
-    pub fn leave(&mut self, client: u64) {
-        self.members.retain(|member| member.client.number != client);
-    }
-
-    /// Begins to hand on to a client that joined: what it missed, then what came meanwhile.
-    pub fn start(&mut self, client: u64, catchup: &Catchup, joined: Joined) -> Next {
-        let conversation = &catchup.conversation;
-        self.room_key = Some(conversation.room_key);
-        let waits = |member: &&mut Member| member.client.number == client && matches!(member.place, Place::Joining { by, .. } if by == joined);
-        if let Some(member) = self.members.iter_mut().find(waits) {
-            let dialect = member.client.dialect;
-            let mut sent = conversation.head_rev(dialect.audience());
-            for (_, parcel) in frames::missed_parcels(catchup, dialect) {
-                member.client.send(parcel);
-            }
-            let mut ends = false;
-            if let Place::Joining { waiting, .. } = std::mem::replace(&mut member.place, Place::At(sent)) {
-                for Numbered { rev, parcel, last } in waiting {
-                    if rev > sent {
-                        ends |= last;
-                        sent = rev;
-                        member.client.send(parcel);
-                    }
-                }
-            }
-            member.place = Place::At(sent);
-            if ends {
-                member.client.unfollow(self.id);
-                self.leave(client);
-            }
-        }
-        if self.staff.is_some() || self.ended {
-            return Next::Done;
-        }
-        self.staff = Some(conversation.staff_rev);
-        self.public = conversation.rev;
-        self.take_pending()
-    }
-
     /// Takes an event of the bus.
     pub fn take(&mut self, event: &ConversationEvent, now: Instant) -> Next {
         self.heard_at = now;
         self.room_key = Some(event.conversation.room_key);
         let Some(staff) = self.staff else {
             self.wait(event);
-            return Next::Done;
+            return self.count_from_first();
         };
         // Nothing follows a deletion, and nothing before it can be read any more.
         let in_turn = event.staff_rev == staff + 1 || event.change == ConversationChange::Deleted;
@@ -275,16 +208,12 @@ impl Topic {
     pub fn repaired(&mut self, read: &[(Audience, Catchup)]) -> Next {
         // Who came while the database was read belongs to an audience that was not read for: what waits is not behind them.
         let missing = |audience| self.members.iter().any(|member| member.client.audience == audience) && !read.iter().any(|(known, _)| *known == audience);
-        if missing(Audience::Staff) || missing(Audience::Public) {
+        if missing(Audience::Staff) || missing(Audience::Public) || std::mem::take(&mut self.read_again) {
             return Next::Repair;
         }
         for (audience, catchup) in read {
             if catchup.reset {
-                // Too much for one by one: these clients come back and are told to load the history.
-                self.members
-                    .iter()
-                    .filter(|member| member.client.audience == *audience)
-                    .for_each(|member| member.client.cut(Close::TooSlow));
+                self.tell_later(*audience, catchup.conversation.head_rev(*audience));
             }
             for dialect in Dialect::ALL.into_iter().filter(|dialect| dialect.audience() == *audience) {
                 if self.speaks(dialect) {
@@ -306,9 +235,21 @@ impl Topic {
         self.take_pending()
     }
 
+    /// Too much for one by one. Clients at the Socket.IO door read it page after page; others come back and are told to load the history.
+    fn tell_later(&mut self, audience: Audience, head: i64) {
+        let id = self.id;
+        for member in self.members.iter_mut().filter(|member| member.client.audience == audience) {
+            match &mut member.place {
+                Place::At(sent) if member.client.fall_behind(id, *sent, head) => *sent = head.max(*sent),
+                Place::At(_) | Place::Joining { .. } => member.client.cut(Close::TooSlow),
+            }
+        }
+    }
+
     /// The conversation is gone, and its last event may never come.
     pub fn end(&mut self, last: &ConversationEvent) {
         self.repairing = false;
+        self.read_again = false;
         self.pending.clear();
         if !self.ended {
             self.hand_on(last);

@@ -15,8 +15,6 @@ use tokio::time::Instant;
 pub enum Work {
     /// An event is missing: read what it said.
     Repair(ConversationId),
-    /// Tell a client at the Socket.IO door what happened after a number in a conversation that it joined.
-    Follow(Arc<Client>, ConversationId, i64),
     /// Look who a conversation belongs to now.
     Moved(ConversationId),
     /// Look whether logins still stand.
@@ -51,7 +49,6 @@ impl Hub {
     async fn work_on(&self, work: Work) {
         match work {
             Work::Repair(conversation) => self.repair(conversation).await,
-            Work::Follow(client, conversation, after) => self.begin(client, conversation, after).await,
             Work::Moved(conversation) => match self.with.conversations.load(&[conversation]).await {
                 Ok(rows) => rows.iter().for_each(|row| self.moved(row)),
                 Err(error) => {
@@ -169,7 +166,7 @@ impl Hub {
 }
 
 /// The last event of a deleted conversation.
-pub(super) fn deletion(row: Conversation) -> ConversationEvent {
+fn deletion(row: Conversation) -> ConversationEvent {
     ConversationEvent {
         rev: Some(row.rev),
         staff_rev: row.staff_rev,

@@ -209,12 +209,7 @@ impl ConversationUpdated {
                 assignee_id: fields.handler.then(|| conversation.handler.assignee().map(|agent| agent.0)),
                 subject: fields.subject.then(|| subject.map(|subject| SubjectShown::Whole(subject.into()))),
                 labels: fields.labels.then(|| conversation.labels.clone()),
-                flag: fields.flag.then(|| {
-                    conversation.flag.as_ref().map(|flag| FlagResponse {
-                        reason: flag.reason.clone(),
-                        at: flag.at.to_rfc3339(),
-                    })
-                }),
+                flag: fields.flag.then(|| conversation.flag.as_ref().map(FlagResponse::from)),
                 customer_name: fields.customer.then(|| conversation.customer_name.clone()),
                 customer_email: fields.customer.then(|| conversation.customer_email.clone()),
             },

@@ -4,6 +4,7 @@ use super::{Actor, Deciding, SubjectEdit};
 use crate::agent::Role;
 use crate::clock::Timestamp;
 use crate::conversation::{Change, CommandError, Conversation, Flag, Handler, Outcome, Status};
+use crate::message::Side;
 use crate::text::{Label, Line};
 use serde_json::json;
 
@@ -46,10 +47,15 @@ impl Deciding<'_> {
 
     pub(super) fn set_flag(&self, flag: Option<&Option<Line>>) -> Change {
         let mut change = self.with(|conversation| {
+            let by = match self.actor {
+                Actor::Visitor(_) => Some(Side::Visitor),
+                Actor::Agent(agent) if conversation.is_sold_by(agent.id) => Some(Side::Agent),
+                Actor::Agent(_) | Actor::Assistant(_) | Actor::Reported(_) | Actor::System(_) => None,
+            };
             let reason = flag.map(|reason| reason.as_ref().map(|line| line.as_str().to_owned()));
             let same = conversation.flag.as_ref().map(|flag| flag.reason.clone()) == reason;
             if !same {
-                conversation.flag = reason.map(|reason| Flag { reason, at: self.now });
+                conversation.flag = reason.map(|reason| Flag { reason, by, at: self.now });
             }
         });
         if change.writes {

@@ -318,6 +318,20 @@ impl ConversationService {
         Err(CommandError::MessageNotFound)
     }
 
+    /// Decides about a message that a client of this family names, or takes an own one back.
+    ///
+    /// # Errors
+    /// What [`CommandError`] says.
+    pub async fn marketplace_move(&self, actor: Actor, conversation: &Conversation, named: &MessageRef, action: Move) -> Result<Sent, CommandError> {
+        let meant = match (&action, actor.side()) {
+            (Move::Withdraw, own) => own,
+            (_, Side::Visitor) => Side::Agent,
+            (_, Side::Agent) => Side::Visitor,
+        };
+        let message = self.marketplace_message(conversation, named, meant).await?;
+        self.move_proposal(actor, conversation.id, message.id, action).await
+    }
+
     /// Saves what a client holds: begins the conversation if nobody knows it, stores own messages that are new, lets offers move
     /// on whose status differs, and moves the own read mark. It may be repeated; what one part refuses does not undo the others.
     ///

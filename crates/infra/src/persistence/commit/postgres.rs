@@ -210,6 +210,9 @@ fn conversations(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<S
     row.add("flag_reason", "text", |item| {
         item.conversation.flag.as_ref().and_then(|flag| flag.reason.as_deref())
     })?;
+    row.add("flag_by", "text", |item| {
+        item.conversation.flag.as_ref().and_then(|flag| flag.by).map(|side| side.as_str())
+    })?;
     row.add("flag_at", "int8", |item| item.conversation.flag.as_ref().map(|flag| flag.at.millis()))?;
     row.add("labels", "jsonb", |item| Json(&item.conversation.labels))?;
     row.add("customer_name", "text", |item| item.conversation.customer_name.as_deref())?;

@@ -2,6 +2,7 @@ use crate::persistence::error::{from_json, to_json, unreadable};
 use crate::persistence::timestamp::StoredTime;
 use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Seller, Status, Subject};
 use parlor_domain::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
+use parlor_domain::message::Side;
 use parlor_domain::store::RepositoryError;
 use sea_orm::entity::prelude::*;
 use serde_json::Number;
@@ -33,6 +34,7 @@ pub struct Model {
     /// The JSON number as text, so that it comes back as it was.
     pub subject_price: Option<String>,
     pub flag_reason: Option<String>,
+    pub flag_by: Option<String>,
     pub flag_at: Option<StoredTime>,
     pub labels: Json,
     pub customer_name: Option<String>,
@@ -64,7 +66,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The columns that a command can change.
-pub const CHANGEABLE: [Column; 37] = [
+pub const CHANGEABLE: [Column; 38] = [
     Column::SellerEmail,
     Column::Status,
     Column::SnoozedUntil,
@@ -78,6 +80,7 @@ pub const CHANGEABLE: [Column; 37] = [
     Column::SubjectTitle,
     Column::SubjectPrice,
     Column::FlagReason,
+    Column::FlagBy,
     Column::FlagAt,
     Column::Labels,
     Column::CustomerName,
@@ -132,6 +135,7 @@ impl TryFrom<&Conversation> for Model {
             subject_title: subject.map(|subject| subject.title.clone()),
             subject_price: subject.and_then(|subject| subject.price.as_ref()).map(ToString::to_string),
             flag_reason: flag.and_then(|flag| flag.reason.clone()),
+            flag_by: flag.and_then(|flag| flag.by).map(|side| side.as_str().to_owned()),
             flag_at: flag.map(|flag| flag.at.into()),
             labels: to_json(&conversation.labels)?,
             customer_name: conversation.customer_name.clone(),
@@ -181,6 +185,11 @@ impl TryFrom<Model> for Conversation {
             }),
             _ => None,
         };
+        let flag_by = row
+            .flag_by
+            .as_deref()
+            .map(|word| Side::from_word(word).ok_or_else(|| unreadable("conversation.flag_by")))
+            .transpose()?;
         Ok(Self {
             id: ConversationId(row.id),
             workspace_id: WorkspaceId(row.workspace_id),
@@ -199,6 +208,7 @@ impl TryFrom<Model> for Conversation {
             subject,
             flag: row.flag_at.map(|at| Flag {
                 reason: row.flag_reason,
+                by: flag_by,
                 at: at.into(),
             }),
             labels: from_json("conversation.labels", row.labels)?,

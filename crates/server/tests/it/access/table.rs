@@ -63,6 +63,7 @@ pub const ROWS: &[Row] = &[
     row("save_marketplace_conversation", "", r#"{"id":"{listing}"}"#,                               "11 3313 1 99999 3 333 11111 3 22"),
     row("save_marketplace_conversation", "", r#"{"id":"new-{n}","sellerId":"{seller}"}"#,           "11 3313 1 33333 3 333 11111 3 c3"),
     row("send_marketplace_message", "", r#"{"conversationId":"{listing}","message":{"text":"Hello"}}"#, "11 3313 1 44444 4 333 11111 3 cc"),
+    row("list_marketplace_messages", "conversationId={listing}", "",                                "11 3313 1 44444 4 333 11111 3 22"),
     row("mark_marketplace_conversation_read", "", r#"{"conversationId":"{listing}"}"#,              "11 3313 1 44444 4 333 11111 3 22"),
     row("flag_marketplace_conversation", "", r#"{"conversationId":"{listing}","reason":"spam"}"#,   "11 3313 1 44444 4 333 11111 3 22"),
     // The offer is the customer's.

@@ -2,6 +2,7 @@
 
 use super::{ELSEWHERE, customer, keys, lines, seller, text, wrong_field};
 use crate::app::Answer;
+use parlor_domain::agent::Role;
 use serde_json::json;
 
 on_both! {
@@ -86,6 +87,31 @@ on_both! {
         }
         let again = nadia.save(json!({"id": "conv_1", "messages": messages})).await.expect(200);
         assert_eq!(again["messages"][99]["seq"], 130, "the older ones are known, too");
+    }
+
+    async fn all_messages_are_read_page_by_page(app: TestApp) {
+        let (nadia, mia) = (customer(&app, "nadia"), seller(&app, "mia"));
+        let messages: Vec<_> = (1..=130).map(|number| json!({"id": number, "sender": "user", "text": format!("Line {number}")})).collect();
+        nadia.save(json!({"id": "conv/1 ü", "sellerId": mia.email, "messages": messages})).await.expect(201);
+        let (agent, _) = app.agent("omar@example.com", Role::Agent).await;
+        let rows = app.get("/api/admin/chat-rooms/?q=conv%2F1%20%C3%BC").bearer(&agent).send().await.expect(200);
+        let id = text(&rows["results"][0]["id"]).to_owned();
+        let note = json!({"message": "between us", "private": true});
+        app.post(&format!("/api/admin/chat-rooms/{id}/send_message/")).bearer(&agent).json(note).send().await.expect(201);
+        let (mut seen, mut query) = (Vec::new(), "messages/?conversationId=conv%2F1%20%C3%BC&limit=60".to_owned());
+        loop {
+            let answer = mia.list(&query).await;
+            let next = answer.header("link").to_owned();
+            let page = answer.expect(200);
+            let page = page.as_array().unwrap().clone();
+            seen.splice(0..0, page.iter().map(|message| message["seq"].as_i64().unwrap()));
+            let Some(path) = next.strip_prefix("</api/conversations/").and_then(|next| next.strip_suffix(">; rel=\"next\"")) else { break };
+            query = path.to_owned();
+        }
+        assert_eq!(seen, (1..=130).collect::<Vec<_>>(), "and no notes");
+        assert_eq!(wrong_field(nadia.list("messages/").await), "conversationId");
+        assert_eq!(wrong_field(nadia.list("messages/?conversationId=x&beforeSeq=-1").await), "beforeSeq");
+        customer(&app, "other").list("messages/?conversationId=conv%2F1%20%C3%BC").await.problem(404, "not_found");
     }
 
     async fn a_conversation_may_go_by_our_id(app: TestApp) {

@@ -141,6 +141,16 @@ on_both! {
         let id = text(&rows["results"][0]["id"]).to_owned();
         app.post(&format!("/api/admin/chat-rooms/{id}/flag/")).bearer(&agent).json(json!({"flagged": false})).send().await.expect(200);
         assert_eq!(nadia.see("conv_1").await.get("flagReason"), None);
+        // What staff note is theirs, and why one side complains is not for the other, who may be the reason.
+        app.post(&format!("/api/admin/chat-rooms/{id}/flag/")).bearer(&agent).json(json!({"flagged": true, "reason": "Fraud?"})).send().await.expect(200);
+        for person in [&nadia, &mia] {
+            let seen = person.see("conv_1").await;
+            assert_eq!((&seen["isFlagged"], seen.get("flagReason"), seen.get("flaggedAt")), (&json!(false), None, None));
+        }
+        mia.flag("conv_1", "Insults").await.expect(200);
+        assert_eq!(mia.see("conv_1").await["flagReason"], "Insults");
+        let seen = nadia.see("conv_1").await;
+        assert_eq!((&seen["isFlagged"], seen.get("flagReason")), (&json!(true), None));
         assert_eq!(wrong_field(mia.flag("conv_1", &"x".repeat(501)).await), "reason");
     }
 

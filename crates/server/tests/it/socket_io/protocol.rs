@@ -6,6 +6,8 @@ use crate::socket;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 async fn start() -> TestApp {
     TestApp::start(Database::Sqlite).await
@@ -55,7 +57,9 @@ async fn a_wrong_version_or_transport_is_refused() {
         ("", 0),
         ("?EIO=4", 0),
         ("?EIO=4&transport=abc", 0),
-        ("?EIO=4&transport=polling&transport=websocket", 0),
+        ("?EIO=4&transport=polling&transport=websocket", 3),
+        ("?EIO=4&transport=polling&EIO=4", 3),
+        ("?EIO=4&transport=polling&sid=a&sid=b", 3),
         ("?transport=polling", 5),
         ("?EIO=abc&transport=polling", 5),
         ("?EIO=3&transport=polling", 5),
@@ -348,6 +352,95 @@ async fn sessions_are_limited_and_what_is_said_in_them_is_not_counted_with_other
         session.say("3").await;
     }
     assert_eq!(app.get("/api/asyncapi.json").send().await.status, 200, "they did not count");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_looks_like_a_request_of_a_session_is_counted() {
+    let flags = ["--limit-requests=10", "--allowed-origins=https://shop.example.com"];
+    let app = TestApp::start_with(Database::Sqlite, &flags).await;
+    let session = Polling::open(&app).await;
+    for _ in 0..3 {
+        let version = session.path().replace("EIO=4", "EIO=3");
+        assert_eq!(refusal(app.get(&version).send().await), (400, 5));
+        assert_eq!(refusal(app.call(Method::PUT, &session.path()).send().await), (400, 2));
+        let elsewhere = app.get(&session.path()).header("origin", "https://evil.example.com");
+        assert_eq!(refusal(elsewhere.send().await), (403, 4));
+    }
+    app.call(Method::PUT, &session.path()).send().await.problem(429, "rate_limited");
+    session.say(&asked("a")).await;
+    assert_eq!(session.poll().await, answered("a"), "the session has its own");
+
+    let app = TestApp::start_with(Database::Sqlite, &["--limit-requests=10"]).await;
+    let session = Polling::open(&app).await;
+    let _frames = session.moved().await;
+    for _ in 0..8 {
+        assert_eq!(refusal(session.get().await), (400, 3));
+    }
+    session.get().await.problem(429, "rate_limited");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_keeps_a_session_up_is_not_free() {
+    let app = TestApp::start_with(Database::Sqlite, &["--limit-bytes=1"]).await;
+    let session = Polling::open(&app).await;
+    session.say(&vec!["3"; 200].join("\x1e")).await;
+    session.say(&[vec!["6"; 500].join("\x1e"), "no packet".to_owned()].join("\x1e")).await;
+    assert_eq!(session.post("3").await.status, 400);
+
+    let frames = [
+        Message::text("3"),
+        Message::text("6"),
+        Message::Ping("".into()),
+        Message::Pong("".into()),
+        Message::Frame(fragment(true)),
+    ];
+    for frame in frames {
+        let mut socket = Frames::open(&app, WEBSOCKET).await;
+        socket.hear().await;
+        // So many are free, and then so many refusals.
+        for n in 0..65_536 / 256 + 100 {
+            // Of a message in fragments the first names what it is.
+            let next = match &frame {
+                Message::Frame(_) => Message::Frame(fragment(n == 0)),
+                other => other.clone(),
+            };
+            socket.send(next).await;
+        }
+        assert_eq!(socket.closed().await, (vec![], 4429), "{frame:?}");
+    }
+}
+
+/// A part of a text, but not the last one.
+fn fragment(first: bool) -> Frame {
+    let kind = if first { Data::Text } else { Data::Continue };
+    Frame::message("x", OpCode::Data(kind), false)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_is_refused_and_the_session_goes_on() {
+    let app = start().await;
+    let (_, key) = app.room().await;
+    let mut frames = Frames::open(&app, WEBSOCKET).await;
+    frames.hear().await;
+    frames.say(&format!("40{}", json!({"token": key}))).await;
+    assert!(frames.hear().await.starts_with("40{"));
+    let bad = r#"["conversation:message",{"text":"half an emoji: \ud83d"}]"#;
+    frames.say(&format!("427{bad}")).await;
+    let refused = frames.hear().await;
+    assert!(refused.starts_with("437[{") && refused.contains(r#""code":"invalid_input""#), "{refused}");
+    frames.say(&format!("42{bad}")).await;
+    let refused = frames.hear().await;
+    assert!(
+        refused.starts_with(r#"42["error",{"#) && refused.contains(r#""code":"invalid_input""#),
+        "{refused}"
+    );
+    frames.say(r#"428["ping",{}]"#).await;
+    assert!(frames.hear().await.starts_with(r#"438[{"ok":true"#));
+    for _ in 0..8 {
+        frames.say(&format!("42{bad}")).await;
+    }
+    let (before, code) = frames.closed().await;
+    assert_eq!((before.len(), code), (8, 4400), "the tenth in a minute is one too many: {before:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,10 @@
 //! The requests of a session that polls: one of each kind at a time.
 
-use super::Session;
+use super::{Session, Transport};
 use crate::ws::Close;
+use actix_web::http::Method;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A request that may not be: one of its kind runs already.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,6 +42,30 @@ impl Drop for Request<'_> {
 }
 
 impl Session {
+    /// Whether it answers such a request, once it may ([`Self::allow`]). All else it refuses at once.
+    #[must_use]
+    pub fn answers(&self, method: &Method) -> bool {
+        let inner = self.lock();
+        match *method {
+            _ if inner.transport == Transport::WebSocket => false,
+            Method::GET => true,
+            Method::POST => inner.end.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Waits until one more request may be answered. Whoever asks too often is not refused, which would end the session, but waits.
+    pub async fn allow(&self) {
+        loop {
+            let taken = self.lock().requests.as_mut().map_or(Ok(()), |bucket| bucket.take(1.0, Instant::now()));
+            match taken {
+                Ok(()) => return,
+                // A moment more, since the wait is a rounded number.
+                Err(wait) => tokio::time::sleep(wait + Duration::from_millis(1)).await,
+            }
+        }
+    }
+
     /// Begins a poll, which is ended by dropping what this gives.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 use super::request::Overlap;
 use super::*;
+use actix_web::http::Method;
 use futures_util::FutureExt;
 use std::pin::pin;
 
@@ -194,6 +195,41 @@ async fn what_is_no_packet_ends_the_session() {
     let (session, _messages) = session();
     assert_eq!(session.receive(Err(Unreadable)).await, Err(Unreadable));
     assert!(session.has_ended());
+}
+
+#[tokio::test]
+async fn too_many_signs_of_life_end_the_session() {
+    let limits = Limits {
+        bytes_per_second: 1,
+        ..Limits::OFF
+    };
+    let (session, _messages) = Session::new("sid".to_owned(), Transport::Polling, &limits);
+    let free = 64 * 1024 / MESSAGE_COST;
+    for _ in 0..free {
+        assert!(session.pay(MESSAGE_COST));
+    }
+    assert!(!session.pay(MESSAGE_COST), "it is not answered any more");
+    for _ in 0..98 {
+        session.receive(Ok(Incoming::Alive(0))).await.unwrap();
+    }
+    assert!(!session.has_ended());
+    session.receive(Ok(Incoming::Alive(0))).await.unwrap();
+    assert!(session.has_ended());
+    assert_eq!(
+        session.poll_packet(&Context::from_waker(Waker::noop())),
+        Poll::Ready(Err(Close::TooManyRequests))
+    );
+}
+
+#[test]
+fn what_a_session_refuses_at_once_is_no_request_of_it() {
+    let (session, _messages) = session();
+    let answers = |session: &Session| [Method::GET, Method::POST, Method::PUT].map(|method| session.answers(&method));
+    assert_eq!(answers(&session), [true, true, false]);
+    session.close(Close::Normal);
+    assert_eq!(answers(&session), [true, false, false], "the end is still to be told");
+    let (session, _messages) = Session::new("sid".to_owned(), Transport::WebSocket, &Limits::OFF);
+    assert_eq!(answers(&session), [false; 3]);
 }
 
 #[tokio::test]

@@ -143,6 +143,12 @@ impl Rig {
             .unwrap();
     }
 
+    /// The last change of a conversation that was published.
+    fn event(&self) -> Arc<DomainEvent> {
+        let is_change = |event: &Arc<DomainEvent>| matches!(**event, DomainEvent::Conversation(_));
+        self.bus.events().into_iter().rfind(is_change).unwrap()
+    }
+
     fn agent_actor(&self) -> AgentActor {
         self.caller(None).actor()
     }

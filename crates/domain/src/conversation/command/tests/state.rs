@@ -86,11 +86,19 @@ fn a_flag_keeps_its_time_until_its_reason_changes() {
         thread.conversation.flag,
         Some(Flag {
             reason: Some("spam".to_owned()),
+            by: None,
             at: since
         })
     );
     thread.run(ben(), Action::SetFlag(Some(None))).unwrap();
-    assert_eq!(thread.conversation.flag, Some(Flag { reason: None, at: thread.now }));
+    assert_eq!(
+        thread.conversation.flag,
+        Some(Flag {
+            reason: None,
+            by: None,
+            at: thread.now
+        })
+    );
     thread.run(ben(), Action::SetFlag(None)).unwrap();
     assert_eq!(thread.conversation.flag, None);
 }

@@ -16,6 +16,62 @@ async fn room_key(app: &TestApp, conversation: &str) -> (String, String) {
 }
 
 on_both! {
+    async fn a_conversation_that_is_saved_with_a_thousand_messages_throws_nobody_off(app: TestApp) {
+        let (nadia, bob) = (customer("nadia"), customer("bob"));
+        begin(&app, &nadia, "conv_1", "mia").await;
+        begin(&app, &bob, "conv_2", "mia").await;
+        let both = [Client::come(&app, &nadia).await, Client::come(&app, &seller("mia")).await];
+        let listeners = both.map(|mut client| {
+            tokio::spawn(async move {
+                let (mut flood, mut other) = (Vec::new(), None);
+                while flood.len() < 1_000 {
+                    let told = client.event("conversation:new-message").await;
+                    assert!(told["conversation"]["messages"].is_array());
+                    if told["conversationId"] == "conv_1" {
+                        flood.push(told["message"]["seq"].as_i64().unwrap());
+                    } else {
+                        other = Some((flood.len(), told));
+                    }
+                }
+                assert_eq!(flood, (1..=1_000).collect::<Vec<_>>(), "each once, in order");
+                (client, other)
+            })
+        });
+        let messages: Vec<_> = (1..=1_000).map(|n| json!({"id": n, "sender": "user", "text": format!("message {n}")})).collect();
+        app.post("/api/conversations/").bearer(&nadia).json(json!({"id": "conv_1", "messages": messages})).send().await.expect(200);
+        put(&app, &bob, "conv_2", json!({"id": 1, "text": "at the same time"})).await;
+        let [mine, hers] = listeners;
+        let ((mut mine, _), (mut hers, other)) = (mine.await.unwrap(), hers.await.unwrap());
+        let (place, other) = match other {
+            Some(other) => other,
+            None => (1_000, hers.event("conversation:new-message").await),
+        };
+        assert_eq!((&other["conversationId"], &other["message"]["text"]), (&json!("conv_2"), &json!("at the same time")), "after {place}");
+        for client in [&mut mine, &mut hers] {
+            client.say("conv_1", 1_001, "still here").await;
+        }
+    }
+
+    async fn a_room_is_called_by_its_key_too(app: TestApp) {
+        let (room, key) = app.room().await;
+        let mut holders = [Client::come(&app, &room).await, Client::come(&app, &key).await];
+        for (n, holder) in holders.iter_mut().enumerate() {
+            let sent = holder.done("conversation:message", json!({"conversationId": room, "message": {"id": n + 1, "text": "Hello!"}})).await;
+            assert_eq!(sent["seq"], n + 1);
+        }
+        for holder in &mut holders {
+            let told = [holder.event("conversation:new-message").await, holder.event("conversation:new-message").await];
+            assert!(told.iter().all(|told| told["conversationId"] != room.as_str()), "it is not told");
+            holder.done("conversation:read", json!({"conversationId": room})).await;
+            let answer = holder.done("conversation:subscribe", json!({"conversationId": room.to_uppercase()})).await;
+            assert_eq!(answer["headSeq"], 2);
+        }
+        for token in [customer("bob"), seller("mia")] {
+            let mut stranger = Client::come(&app, &token).await;
+            assert_eq!(stranger.denied("conversation:read", json!({"conversationId": room})).await["code"], "not_found");
+        }
+    }
+
     async fn only_the_two_parties_hear_anything(app: TestApp) {
         let (nadia, owner) = (customer("nadia"), app.agent("olga@example.com", Role::Owner).await.0);
         begin(&app, &nadia, "conv_1", "mia").await;
