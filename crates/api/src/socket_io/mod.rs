@@ -1,4 +1,4 @@
-//! The Socket.IO door (realtime contract, section 9): Engine.IO below, the same events as on the other doors above.
+//! The Socket.IO door (docs/websocket.md): Engine.IO below, the same events as on the other doors above.
 
 mod door;
 mod engine;

@@ -167,7 +167,7 @@ const PROOFS: &[(&str, &str, u16)] = &[
     ("log_out", "refresh", 401),
 ];
 
-/// Operations of old frontends, which send more than is read (http.md, section 1).
+/// Operations of old frontends, which send more than is read.
 fn is_tolerant(operation: &Operation) -> bool {
     ["/api/chats/", "/api/public/", "/api/users/", "/api/dashboard/", "/api/conversations"]
         .iter()

@@ -1,4 +1,4 @@
-//! Order, resume and what the bus loses (realtime contract, section 4).
+//! Order, resume and what the bus loses.
 
 use crate::app::TestApp;
 use crate::socket::{Socket, hello, open, resume};

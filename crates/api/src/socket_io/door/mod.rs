@@ -1,4 +1,4 @@
-//! The Socket.IO door (realtime contract, section 9): what happens on one session. A client logs in with the first packet, as
+//! The Socket.IO door (docs/websocket.md): what happens on one session. A client logs in with the first packet, as
 //! customer or as seller; then it hears of all its conversations, and commands are done in their order. One task for each.
 //!
 //! Nothing is known here that the other doors do not know: it is a translation over the same hub and the same services.

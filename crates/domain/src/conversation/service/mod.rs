@@ -2,11 +2,13 @@
 
 mod begin;
 mod marketplace;
+mod saving;
 mod stored;
 
 pub(crate) use begin::new_conversation;
 pub use begin::{BeginConversation, BeginError, Begun, Starter};
-pub use marketplace::{ConversationRef, MarketplaceConversation, MessageRef, Party, Save, SaveError, Saved, SavedMessage};
+pub use marketplace::{ConversationRef, MarketplaceConversation, MessageRef, Party};
+pub use saving::{Save, SaveError, Saved, SavedMessage};
 pub use stored::{ChatRef, ChatsOfVisitor, StoredChat, Told, ToldAll};
 
 use super::change::Outcome;

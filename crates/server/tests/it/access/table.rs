@@ -1,4 +1,4 @@
-//! What each caller gets at each endpoint: http.md, section 3, written out.
+//! What each caller gets at each endpoint, written out.
 
 /// A line of the table.
 pub struct Row {
