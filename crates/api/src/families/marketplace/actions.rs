@@ -90,6 +90,16 @@ pub async fn flag_marketplace_conversation(
     Ok(HttpResponse::Ok().json(ConversationShape::new(&now.conversation, Some(&now.messages)).for_side(&now.conversation, auth.0.side())))
 }
 
+/// How a call names a message, for the document.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum MessageName {
+    /// The number that its author's client made, or ours.
+    Number(f64),
+    /// The `messageId`, which is never ambiguous.
+    Id(String),
+}
+
 /// What shall be done to which offer or test drive. Other fields are ignored.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -98,7 +108,7 @@ pub struct MarketplaceActionRequest {
     #[schema(example = "conv_123", max_length = 200)]
     pub conversation_id: String,
     /// The message's number, or its UUID.
-    #[schema(value_type = f64, example = 1_763_629_200_123_i64)]
+    #[schema(value_type = MessageName, example = 1_763_629_200_123_i64)]
     pub message_id: Value,
     /// What to do.
     #[schema(example = "accept")]

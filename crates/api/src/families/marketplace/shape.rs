@@ -124,7 +124,11 @@ impl MessageShape {
             text: message.text.clone(),
             timestamp: message.created_at.to_rfc3339(),
             sent_at: message.sent_at.map(|at| at.to_rfc3339()),
-            is_read: conversation.is_read(message),
+            // A line of the server is for both sides.
+            is_read: match message.sender.kind {
+                SenderKind::System => message.seq <= conversation.team_mark.seq.min(conversation.visitor_mark.seq),
+                SenderKind::Visitor | SenderKind::Agent | SenderKind::Assistant => conversation.is_read(message),
+            },
             kind: message.kind.into(),
             payload: message.payload.clone(),
             appointment: message.payload.clone().filter(|_| message.kind == MessageKind::Appointment),

@@ -196,12 +196,15 @@ impl Context {
             }
         })?;
         let conversation = &catchup.conversation;
+        let shape = ConversationShape::new(conversation, None);
         Ok(Done {
             data: PartyDone::Subscribed(PartySubscribed {
-                conversation_id: id_of(conversation),
+                conversation_id: shape.id,
                 result: if catchup.reset { ResumeResult::Reset } else { ResumeResult::Ok },
                 head_seq: conversation.last_seq,
                 head_rev: conversation.head_rev(Audience::Public),
+                is_read_by_seller: shape.is_read_by_seller,
+                is_read_by_customer: shape.is_read_by_customer,
             }),
             start: joined.then_some(catchup),
         })

@@ -139,6 +139,10 @@ pub struct PartySubscribed {
     /// Number of the latest change.
     #[schema(example = 49)]
     pub head_rev: i64,
+    /// Whether the seller has read everything: of what was read meanwhile no event is told again.
+    pub is_read_by_seller: bool,
+    /// Whether the customer has.
+    pub is_read_by_customer: bool,
 }
 
 /// An offer or a test drive as a move left it.

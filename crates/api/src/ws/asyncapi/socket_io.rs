@@ -97,7 +97,9 @@ pub fn reply(name: &str) -> Value {
     let data = match name {
         "conversation:message" => json!({ "messageId": MESSAGE, "id": NUMBER, "seq": 39, "rev": 45, "createdAt": AT, "duplicate": false }),
         "conversation:read" => json!({ "conversationId": CONVERSATION, "isReadBySeller": false, "isReadByCustomer": true }),
-        "conversation:subscribe" => json!({ "conversationId": CONVERSATION, "result": "ok", "headSeq": 40, "headRev": 49 }),
+        "conversation:subscribe" => {
+            json!({ "conversationId": CONVERSATION, "result": "ok", "headSeq": 40, "headRev": 49, "isReadBySeller": false, "isReadByCustomer": true })
+        }
         "conversation:action" => json!({ "conversationId": CONVERSATION, "rev": 46, "message": offer() }),
         _ => json!({}),
     };

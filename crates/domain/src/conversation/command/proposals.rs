@@ -10,6 +10,7 @@ use crate::message::{Message, MessageKind, Move, Proposal, ProposalStatus, Sende
 use serde_json::json;
 use std::sync::Arc;
 
+const EXPIRED: &str = "this offer has expired; make a new one";
 const DECIDED: &str = "this was decided before; load the conversation to see how";
 
 impl Deciding<'_> {
@@ -29,10 +30,10 @@ impl Deciding<'_> {
             if !over {
                 return Ok(self.nothing(Outcome::Unchanged));
             }
+        } else if status == ProposalStatus::Expired || over {
+            return Err(CommandError::Conflict(EXPIRED));
         } else if !status.is_open() {
             return Err(CommandError::Conflict(DECIDED));
-        } else if over {
-            return Err(CommandError::Conflict("this offer has expired; make a new one"));
         }
 
         let mut after = Conversation::clone(self.before);

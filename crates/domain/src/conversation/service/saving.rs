@@ -68,7 +68,7 @@ pub struct Saved {
     pub conversation: MarketplaceConversation,
     /// Whether it began now.
     pub made: bool,
-    /// How many messages of the other side nobody here knows: they are left out.
+    /// How many messages were left out: of the other side, that nobody here knows; or own ones whose number says something else.
     pub ignored: usize,
 }
 
@@ -211,6 +211,12 @@ impl ConversationService {
             let claimed = message.proposal.as_ref().and_then(Proposal::claimed_status);
             if let Some(stored) = stored {
                 plan.known_to = plan.known_to.max(stored.seq);
+                // Its number was given twice: what was first counts, and the client is to know.
+                let as_sent = stored.deleted_at.is_none() && stored.edited_at.is_none();
+                let other_words = message.text.as_ref().is_ok_and(|text| text.as_str() != stored.text);
+                if as_sent && other_words && message.side == Some(own) {
+                    plan.ignored += 1;
+                }
                 let status = stored.proposal_status().filter(|_| stored.deleted_at.is_none());
                 let moved = claimed.filter(|claimed| status.is_some_and(|now| now != *claimed));
                 let action = moved.and_then(Move::towards);

@@ -28,6 +28,19 @@ async fn becomes(person: &Person<'_>, place: usize, wanted: &str) {
 }
 
 on_both! {
+    async fn a_line_about_a_move_is_read_when_both_sides_have(app: TestApp) {
+        let (nadia, mia) = (customer(&app, "nadia"), seller(&app, "mia"));
+        nadia.begin("conv_1", &mia.email).await;
+        for (number, decides, reads) in [(1, &mia, &nadia), (2, &nadia, &mia)] {
+            reads.offer("conv_1", number, 100).await;
+            decides.act("conv_1", &json!(number), "accept", json!({})).await.expect(200);
+            let line = async || nadia.see("conv_1").await["messages"].as_array().unwrap().last().unwrap().clone();
+            assert_eq!((&line().await["sender"], &line().await["isRead"]), (&json!("system"), &json!(false)));
+            reads.read("conv_1").await.expect(200);
+            assert_eq!(line().await["isRead"], true);
+        }
+    }
+
     async fn the_other_side_accepts_an_offer(app: TestApp) {
         let (nadia, mia) = (customer(&app, "nadia"), seller(&app, "mia"));
         nadia.begin("conv_1", &mia.email).await;

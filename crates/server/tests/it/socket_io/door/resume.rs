@@ -53,7 +53,7 @@ on_both! {
         }
         let mut mia = Client::come(&app, &seller("mia")).await;
         let answer = mia.done("conversation:subscribe", json!({"conversationId": "conv_1", "afterRev": 2})).await;
-        assert_eq!(answer, json!({"conversationId": "conv_1", "result": "ok", "headSeq": 5, "headRev": 5}));
+        assert_eq!(answer, json!({"conversationId": "conv_1", "result": "ok", "headSeq": 5, "headRev": 5, "isReadBySeller": false, "isReadByCustomer": true}));
         for rev in 3..=5 {
             let told = mia.event("conversation:new-message").await;
             assert_eq!((&told["rev"], told["conversation"]["messages"].as_array().unwrap().len()), (&json!(rev), 5));
