@@ -22,7 +22,7 @@ impl Gate {
         self.0.close();
     }
 
-    pub(super) async fn passed(&self) {
+    pub(crate) async fn passed(&self) {
         let _ = self.0.acquire().await;
     }
 }
