@@ -63,6 +63,8 @@ pub enum Purpose {
     StaffTokens,
     /// Encrypting stored secrets.
     SecretBox,
+    /// Signing links to files.
+    FileLinks,
 }
 
 impl Purpose {
@@ -71,6 +73,7 @@ impl Purpose {
         match self {
             Self::StaffTokens => b"parlor staff tokens HS256",
             Self::SecretBox => b"parlor secret box AES-256-GCM",
+            Self::FileLinks => b"parlor file links HMAC-SHA256",
         }
     }
 }
@@ -228,6 +231,7 @@ mod tests {
         let key = secret.derive(Purpose::StaffTokens).unwrap();
         assert_eq!(key, secret.derive(Purpose::StaffTokens).unwrap());
         assert_ne!(key, secret.derive(Purpose::SecretBox).unwrap());
+        assert_ne!(key, secret.derive(Purpose::FileLinks).unwrap());
         assert_ne!(key, other.derive(Purpose::StaffTokens).unwrap());
     }
 
