@@ -28,6 +28,12 @@ mod m20260101_000016_create_jobs;
 mod m20260101_000017_add_assistant;
 mod m20260101_000018_add_marketplace;
 mod m20260101_000019_add_unclaimed;
+mod m20260101_000020_create_attachments;
+mod m20260101_000021_add_whatsapp;
+mod m20260101_000022_create_contacts;
+mod m20260101_000023_create_deliveries;
+mod m20260101_000024_create_early_notices;
+mod m20260101_000025_add_job_payload;
 
 /// All changes in their order.
 pub struct Migrator;
@@ -55,6 +61,12 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000017_add_assistant::Migration),
             Box::new(m20260101_000018_add_marketplace::Migration),
             Box::new(m20260101_000019_add_unclaimed::Migration),
+            Box::new(m20260101_000020_create_attachments::Migration),
+            Box::new(m20260101_000021_add_whatsapp::Migration),
+            Box::new(m20260101_000022_create_contacts::Migration),
+            Box::new(m20260101_000023_create_deliveries::Migration),
+            Box::new(m20260101_000024_create_early_notices::Migration),
+            Box::new(m20260101_000025_add_job_payload::Migration),
         ]
     }
 }

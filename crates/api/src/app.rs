@@ -1,7 +1,7 @@
 //! Puts the application together: routes, documents, and what every request goes through.
 
 use crate::families::operations::CachedDocument;
-use crate::families::{admin, chats, help, marketplace, operations, rooms, stored_chats};
+use crate::families::{admin, attachments, chats, help, live_chat, marketplace, operations, rooms, stored_chats};
 use crate::openapi::{self, AUDIENCES, KnownPaths};
 use crate::problem::{Code, Problem};
 use crate::request_id::name_requests;
@@ -54,7 +54,9 @@ fn documented(config: &mut impl Routes) {
     chats::routes(config);
     rooms::routes(config);
     marketplace::routes(config);
+    attachments::routes(config);
     stored_chats::routes(config);
+    live_chat::routes(config);
     ws::routes(config);
     admin::routes(config);
     operations::routes(config);
@@ -99,6 +101,7 @@ fn swagger() -> SwaggerUi {
         DocumentUrl::new("Widget and customers", "/api/openapi/widget.json"),
         DocumentUrl::new("Agents and admins", "/api/openapi/agents.json"),
         DocumentUrl::new("Marketplace", "/api/openapi/marketplace.json"),
+        DocumentUrl::new("WhatsApp", "/api/openapi/whatsapp.json"),
         DocumentUrl::new("Operations", "/api/openapi/operations.json"),
     ];
     SwaggerUi::new("/api/docs/{_:.*}").config(Config::new(whole.chain(parts)).deep_linking(true).persist_authorization(false))
@@ -191,8 +194,9 @@ fn cors(state: &web::Data<AppState>) -> Cors {
 
 /// Counts the requests of an address, and tells what is left.
 async fn count_requests<B: MessageBody>(mut request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    // Probes and scrapers come from few addresses and must always get through.
-    if request.path().starts_with("/health/") || request.path() == "/metrics" {
+    // Probes, scrapers and the WhatsApp platform come from few addresses and must always get through.
+    let is_probe = request.path().starts_with("/health/") || request.path() == "/metrics";
+    if is_probe || live_chat::webhook::is_delivery(request.method(), request.path()) {
         return Ok(next.call(request).await?.map_into_left_body());
     }
     let address = request.extract::<ClientAddress>().await?;

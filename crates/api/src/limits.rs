@@ -89,6 +89,8 @@ pub struct Limiters {
     pub connections: PerMinute<IpAddr>,
     /// Questions to the assistant, by visitor.
     pub questions: PerMinute<VisitorId>,
+    /// Uploaded files, by address: as many as new conversations.
+    pub uploads: PerMinute<IpAddr>,
 }
 
 impl Limiters {
@@ -103,6 +105,7 @@ impl Limiters {
             logins_address: PerMinute::new(config.logins_address_per_minute),
             connections: PerMinute::new(config.connections_per_minute),
             questions: PerMinute::with_burst(config.questions),
+            uploads: PerMinute::new(config.conversations_per_minute),
             config,
         }
     }
@@ -121,6 +124,14 @@ impl Limiters {
     /// 429.
     pub fn new_conversation(&self, address: ClientAddress) -> Result<(), Problem> {
         self.conversations.check(&address.network()).map(drop)
+    }
+
+    /// Counts an uploaded file.
+    ///
+    /// # Errors
+    /// 429.
+    pub fn upload(&self, address: ClientAddress) -> Result<(), Problem> {
+        self.uploads.check(&address.network()).map(drop)
     }
 
     /// Counts a question to the assistant.
@@ -149,5 +160,6 @@ impl Limiters {
         self.logins_address.tidy();
         self.connections.tidy();
         self.questions.tidy();
+        self.uploads.tidy();
     }
 }

@@ -26,6 +26,8 @@ use utoipa::{Modify, OpenApi};
         (name = "Marketplace", description = "Customers and sellers talk about a listing, make offers and arrange test drives"),
         (name = "Stored chats", description = "What widgets with an assistant of their own store"),
         (name = "Stored chats for agents", description = "People with the chats that were stored"),
+        (name = "WhatsApp", description = "Live chat with customers on WhatsApp, and the webhook of the platform"),
+        (name = "Attachments", description = "Files of conversations"),
         (name = "Realtime", description = "Tickets for sockets"),
         (name = "Login", description = "Agents log in"),
         (name = "Conversations", description = "Conversations as agents see them"),
@@ -94,11 +96,11 @@ pub fn without_null_defaults(document: Document) -> Document {
 }
 
 /// The audiences of the menu, with the tags that each sees.
-pub const AUDIENCES: [(&str, &str, &[&str]); 4] = [
+pub const AUDIENCES: [(&str, &str, &[&str]); 5] = [
     (
         "widget",
         "Widget and customers",
-        &["Visitors", "Sessions", "Messages", "Rooms", "Stored chats", "Realtime"],
+        &["Visitors", "Sessions", "Messages", "Rooms", "Stored chats", "Attachments", "Realtime"],
     ),
     (
         "agents",
@@ -107,6 +109,7 @@ pub const AUDIENCES: [(&str, &str, &[&str]); 4] = [
             "Realtime",
             "Login",
             "Conversations",
+            "Attachments",
             "Stored chats for agents",
             "Agents",
             "Channels",
@@ -115,7 +118,8 @@ pub const AUDIENCES: [(&str, &str, &[&str]); 4] = [
             "Workspace",
         ],
     ),
-    ("marketplace", "Marketplace", &["Marketplace"]),
+    ("marketplace", "Marketplace", &["Marketplace", "Attachments"]),
+    ("whatsapp", "WhatsApp", &["WhatsApp"]),
     ("operations", "Operations", &["Operations"]),
 ];
 

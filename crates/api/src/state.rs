@@ -1,5 +1,6 @@
 //! What all handlers share.
 
+use crate::families::shared::FileLinks;
 use crate::limits::Limiters;
 use crate::network::Network;
 use crate::origins::AllowedOrigins;
@@ -8,6 +9,7 @@ use crate::ws::Hub;
 use parlor_domain::agent::{AgentDirectory, AgentService, AuthService, SellerService};
 use parlor_domain::article::ArticleService;
 use parlor_domain::assistant::AssistantService;
+use parlor_domain::attachment::{AttachmentService, RemoteFiles};
 use parlor_domain::channel::ChannelService;
 use parlor_domain::clock::Clock;
 use parlor_domain::conversation::{ConversationReader, ConversationService};
@@ -17,6 +19,7 @@ use parlor_domain::realtime::TicketService;
 use parlor_domain::session::SessionService;
 use parlor_domain::store::Store;
 use parlor_domain::visitor::{GeoLocator, VisitorService};
+use parlor_domain::whatsapp::WhatsappService;
 use parlor_domain::workspace::WorkspaceService;
 use std::sync::Arc;
 
@@ -60,6 +63,14 @@ pub struct AppState {
     pub conversations: Arc<ConversationService>,
     /// The assistant of all channels.
     pub assistant: Arc<AssistantService>,
+    /// Files of conversations.
+    pub attachments: Arc<AttachmentService>,
+    /// Links to them.
+    pub links: Arc<FileLinks>,
+    /// Files on servers that callers name.
+    pub remote_files: Arc<dyn RemoteFiles>,
+    /// Customers on WhatsApp.
+    pub whatsapp: Arc<WhatsappService>,
     /// Help articles.
     pub articles: Arc<ArticleService>,
     /// Reading conversations.

@@ -97,13 +97,11 @@ impl Load {
         let place = usize::try_from(number)? % self.conversations.len();
         let conversation = self.conversations.get(place).context("no conversation")?;
         let message = NewMessage {
-            id: MessageId(SystemIds.ordered()),
-            text: MessageText::stored(format!("Is the blue one still available? {number}")),
-            proposal: None,
-            private: false,
-            reply_to: None,
             client_id: Some(ClientId::parse(&format!("w-{number}"))?),
-            sent_at: None,
+            ..NewMessage::text(
+                MessageId(SystemIds.ordered()),
+                MessageText::stored(format!("Is the blue one still available? {number}")),
+            )
         };
         let actor = Actor::Visitor(VisitorActor {
             workspace_id: conversation.workspace_id,

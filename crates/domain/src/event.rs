@@ -19,6 +19,10 @@ pub enum MessageChange {
     Reaction,
     /// An offer or appointment moved on.
     Action,
+    /// It got further, or failed.
+    Status,
+    /// The file that it came with is here now, or cannot be had.
+    Attachment,
 }
 
 /// What one command did.

@@ -70,6 +70,10 @@ id!(/// Names a help article.
     ArticleId);
 id!(/// Names a piece of follow-up work.
     JobId);
+id!(/// Names a file that came with a message, or will.
+    AttachmentId);
+id!(/// Under which a file's bytes are kept. Random, and shown to nobody.
+    FileKey);
 
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {

@@ -21,6 +21,14 @@ pub enum JobKind {
     AssistantAnswer,
     /// An offer's time runs out. The job's id is the id of the offer.
     OfferExpiry,
+    /// A message goes out over WhatsApp. The payload has the `message`.
+    WhatsappSend,
+    /// The file of a message that came in over WhatsApp is fetched. The job's id is the id of the message.
+    WhatsappMedia,
+    /// The customer is shown that we have read. What has been read when it runs counts.
+    WhatsappRead,
+    /// Our sign on a message is told to the customer. The payload has the `message`; the sign that it has when it runs counts.
+    WhatsappReaction,
 }
 
 impl JobKind {
@@ -30,6 +38,10 @@ impl JobKind {
         match self {
             Self::AssistantAnswer => "assistant_answer",
             Self::OfferExpiry => "offer_expiry",
+            Self::WhatsappSend => "whatsapp_send",
+            Self::WhatsappMedia => "whatsapp_media",
+            Self::WhatsappRead => "whatsapp_read",
+            Self::WhatsappReaction => "whatsapp_reaction",
         }
     }
 
@@ -39,16 +51,31 @@ impl JobKind {
         match word {
             "assistant_answer" => Some(Self::AssistantAnswer),
             "offer_expiry" => Some(Self::OfferExpiry),
+            "whatsapp_send" => Some(Self::WhatsappSend),
+            "whatsapp_media" => Some(Self::WhatsappMedia),
+            "whatsapp_read" => Some(Self::WhatsappRead),
+            "whatsapp_reaction" => Some(Self::WhatsappReaction),
             _ => None,
         }
     }
 
-    /// Whether those of one conversation wait for one another. An offer that ends next week must not hold up one that ends today.
+    /// Whether those of one conversation wait for one another. An offer that ends next week must not hold up one that ends today, nor
+    /// a file that cannot be fetched the next one.
     #[must_use]
     pub const fn runs_in_order(self) -> bool {
         match self {
-            Self::AssistantAnswer => true,
-            Self::OfferExpiry => false,
+            Self::AssistantAnswer | Self::WhatsappSend | Self::WhatsappRead | Self::WhatsappReaction => true,
+            Self::OfferExpiry | Self::WhatsappMedia => false,
+        }
+    }
+
+    /// Whether the node whose commit makes it may begin it unseen. Of what must run in order there may be an earlier one that others
+    /// work on, unless a conversation never has two.
+    #[must_use]
+    pub const fn begins_with_its_commit(self) -> bool {
+        match self {
+            Self::AssistantAnswer | Self::WhatsappMedia => true,
+            Self::OfferExpiry | Self::WhatsappSend | Self::WhatsappRead | Self::WhatsappReaction => false,
         }
     }
 }
@@ -73,6 +100,8 @@ pub struct Job {
     pub conversation_id: ConversationId,
     /// What kind.
     pub kind: JobKind,
+    /// What it is about, if its id and conversation do not say it.
+    pub payload: Option<serde_json::Value>,
     /// How often it was tried and failed.
     pub attempts: i32,
     /// Not before.
@@ -107,6 +136,8 @@ pub trait JobRepository: Send + Sync {
     async fn give_back(&self, id: JobId, by: Uuid, run_at: Timestamp, error: &str, dead_at: Option<Timestamp>) -> Result<(), RepositoryError>;
     /// Removes one.
     async fn delete(&self, id: JobId) -> Result<(), RepositoryError>;
+    /// How many of a kind are not done and not given up.
+    async fn waiting(&self, kind: JobKind) -> Result<u64, RepositoryError>;
     /// Frees all claims: nobody else can be working on this database.
     async fn free_all(&self) -> Result<(), RepositoryError>;
     /// Those that nobody tries any more, newest first by (`dead_at`, id).

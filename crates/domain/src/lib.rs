@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod article;
 pub mod assistant;
+pub mod attachment;
 pub mod audit;
 pub mod cache;
 pub mod channel;
@@ -24,4 +25,5 @@ pub mod session;
 pub mod store;
 pub mod text;
 pub mod visitor;
+pub mod whatsapp;
 pub mod workspace;

@@ -137,9 +137,11 @@ pub trait Tokens: Send + Sync {
 }
 
 /// Checks tokens that a host site signed for its own users.
+#[async_trait]
 pub trait HostTokens: Send + Sync {
-    /// Checks signature with the one configured algorithm, `exp`, and `aud`, `iss` where configured.
-    fn verify(&self, token: &str, now: Timestamp) -> Result<HostClaims, InvalidToken>;
+    /// Checks signature with the configured secret or key set, `exp`, and `aud`, `iss` where configured. May wait some seconds for the
+    /// host's newest keys.
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<HostClaims, InvalidToken>;
 }
 
 /// Encrypts what must be stored and read again.

@@ -3,6 +3,7 @@
 
 use crate::agent::{AgentRepository, ApiKeyRepository, InvitationRepository, LoginRepository};
 use crate::article::ArticleRepository;
+use crate::attachment::AttachmentRepository;
 use crate::audit::AuditRepository;
 use crate::channel::ChannelRepository;
 use crate::conversation::{AgentMarkRepository, ConversationRepository};
@@ -12,6 +13,7 @@ use crate::message::MessageRepository;
 use crate::realtime::TicketRepository;
 use crate::session::SessionRepository;
 use crate::visitor::VisitorRepository;
+use crate::whatsapp::{ContactRepository, DeliveryRepository};
 use crate::workspace::WorkspaceRepository;
 use async_trait::async_trait;
 
@@ -62,6 +64,12 @@ pub trait Repositories: Send + Sync {
     fn audit(&self) -> &dyn AuditRepository;
     /// Help articles.
     fn articles(&self) -> &dyn ArticleRepository;
+    /// Files.
+    fn attachments(&self) -> &dyn AttachmentRepository;
+    /// Customers on WhatsApp.
+    fn contacts(&self) -> &dyn ContactRepository;
+    /// What a channel's platform calls our messages.
+    fn deliveries(&self) -> &dyn DeliveryRepository;
     /// Follow-up work.
     fn jobs(&self) -> &dyn JobRepository;
 }

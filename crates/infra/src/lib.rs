@@ -1,7 +1,9 @@
 //! Adapters: what the domain's ports are in reality.
 
 pub mod assistant;
+pub mod channel;
 pub mod event_bus;
+pub mod file;
 pub mod geo;
 pub mod outgoing;
 pub mod persistence;

@@ -14,7 +14,8 @@ use parlor_api::network::Network;
 use parlor_domain::assistant::{ModelKey, OperatorModel};
 use parlor_domain::channel::Origin;
 use parlor_domain::id::ChannelId;
-use parlor_infra::security::{ServerSecret, must_be_strong};
+use parlor_domain::whatsapp::{Secret, WhatsappDefaults, WhatsappSecrets, WhatsappSettings};
+use parlor_infra::security::{KeySetPlace, ServerSecret};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +56,9 @@ pub struct Config {
     /// Secret of at least 32 bytes with which the host site signs tokens for its users (HS256)
     #[arg(long, env = "PARLOR_HOST_JWT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub host_jwt_secret: Option<SecretText>,
+    /// Key set (JWKS) of a host site that signs with RS256 or ES256, in place of a secret: an http(s) address or a file
+    #[arg(long, env = "PARLOR_HOST_JWT_JWKS", value_name = "URL|FILE")]
+    pub host_jwt_jwks: Option<String>,
     /// Audience that tokens of the host site must name. Without it: not checked
     #[arg(long, env = "PARLOR_HOST_JWT_AUDIENCE", value_name = "NAME")]
     pub host_jwt_audience: Option<String>,
@@ -73,6 +77,24 @@ pub struct Config {
     /// Key of the model server. Without it no Authorization header is sent
     #[arg(long, env = "PARLOR_ASSISTANT_API_KEY", value_name = "SECRET", hide_env_values = true)]
     pub assistant_api_key: Option<SecretText>,
+    /// A WhatsApp number of this server: the phone number id, in digits, that the platform's console shows
+    #[arg(long, env = "PARLOR_WHATSAPP_PHONE_NUMBER_ID", value_name = "ID")]
+    pub whatsapp_phone_number_id: Option<String>,
+    /// Id of the WhatsApp Business account that it belongs to
+    #[arg(long, env = "PARLOR_WHATSAPP_WABA_ID", value_name = "ID")]
+    pub whatsapp_waba_id: Option<String>,
+    /// Access token of that number. Without it messages are only logged, and none is sent
+    #[arg(long, env = "PARLOR_WHATSAPP_ACCESS_TOKEN", value_name = "SECRET", hide_env_values = true)]
+    pub whatsapp_access_token: Option<SecretText>,
+    /// App secret with which the platform signs what it delivers for that number. Without it nothing is taken
+    #[arg(long, env = "PARLOR_WHATSAPP_APP_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub whatsapp_app_secret: Option<SecretText>,
+    /// What the platform says when it subscribes: the same text as in its console
+    #[arg(long, env = "PARLOR_WHATSAPP_VERIFY_TOKEN", value_name = "SECRET", hide_env_values = true)]
+    pub whatsapp_verify_token: Option<SecretText>,
+    /// Where the platform is, for all numbers that name no other. Without it: https://graph.facebook.com
+    #[arg(long, env = "PARLOR_WHATSAPP_GRAPH_BASE_URL", value_name = "URL")]
+    pub whatsapp_graph_base_url: Option<String>,
     /// Hosts (host or host:port) that channels may name although they are in a private network, separated by commas
     #[arg(long, env = "PARLOR_OUTGOING_ALLOW", value_name = "HOSTS")]
     pub outgoing_allow: Option<String>,
@@ -202,14 +224,23 @@ pub enum AllowedOrigins {
 /// How tokens of the host site are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostJwtSettings {
-    /// The shared secret.
-    pub secret: SecretText,
+    /// What they are signed with.
+    pub keys: HostKeys,
     /// The audience they must name.
     pub audience: Option<String>,
     /// The issuer they must name.
     pub issuer: Option<String>,
     /// The claim with the role.
     pub role_claim: String,
+}
+
+/// What the host site signs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostKeys {
+    /// A secret that it shares with this server.
+    Shared(SecretText),
+    /// Keys of its own, whose public halves are here.
+    Published(KeySetPlace),
 }
 
 /// How the log is written.
@@ -248,6 +279,8 @@ pub struct Settings {
     pub host_jwt: Option<HostJwtSettings>,
     /// The model server of all channels that name none.
     pub assistant: OperatorModel,
+    /// The number of the environment, and where the platform is.
+    pub whatsapp: WhatsappDefaults,
     /// Hosts that may be called although they are private.
     pub outgoing_allow: Vec<String>,
     /// The file with the places of addresses.
@@ -323,6 +356,7 @@ impl TryFrom<Config> for Settings {
                 .transpose()?,
             host_jwt: host_jwt(&config)?,
             assistant: assistant(&config)?,
+            whatsapp: whatsapp(&config)?,
             outgoing_allow: separated("PARLOR_OUTGOING_ALLOW", given(config.outgoing_allow.as_deref()), value::host)?,
             geo_database: given(config.geo_database.as_deref()).map(PathBuf::from),
             metrics_listen: given(config.metrics_listen.as_deref())
@@ -357,23 +391,31 @@ fn own_url(listen: SocketAddr) -> String {
 
 fn host_jwt(config: &Config) -> Result<Option<HostJwtSettings>, ConfigError> {
     let (audience, issuer) = (given(config.host_jwt_audience.as_deref()), given(config.host_jwt_issuer.as_deref()));
-    let Some(secret) = given(config.host_jwt_secret.as_ref().map(SecretText::expose)) else {
-        let useless = [("PARLOR_HOST_JWT_AUDIENCE", audience), ("PARLOR_HOST_JWT_ISSUER", issuer)]
-            .into_iter()
-            .find(|(_, value)| value.is_some());
-        return match useless {
-            Some((variable, _)) => Err(ConfigError {
-                variable,
-                advice: "needs PARLOR_HOST_JWT_SECRET beside it".into(),
-            }),
-            None => Ok(None),
-        };
+    let secret = given(config.host_jwt_secret.as_ref().map(SecretText::expose));
+    let keys = match (secret, given(config.host_jwt_jwks.as_deref())) {
+        (Some(secret), None) => value::host_secret(secret)?,
+        (None, Some(place)) => value::host_key_set(place)?,
+        (Some(_), Some(_)) => {
+            return Err(ConfigError {
+                variable: "PARLOR_HOST_JWT_JWKS",
+                advice: "cannot stand beside PARLOR_HOST_JWT_SECRET: leave out the secret if your site signs with RS256 or ES256, \
+                         the key set if it signs with HS256"
+                    .into(),
+            });
+        }
+        (None, None) => {
+            let useless = [("PARLOR_HOST_JWT_AUDIENCE", audience), ("PARLOR_HOST_JWT_ISSUER", issuer)]
+                .into_iter()
+                .find(|(_, value)| value.is_some());
+            return match useless {
+                Some((variable, _)) => Err(ConfigError {
+                    variable,
+                    advice: "needs PARLOR_HOST_JWT_SECRET or PARLOR_HOST_JWT_JWKS beside it".into(),
+                }),
+                None => Ok(None),
+            };
+        }
     };
-    // Who guesses it speaks as any agent that the host knows; RFC 7518 (3.2) demands as many bytes as the hash has.
-    must_be_strong(secret.as_bytes()).map_err(|weak| ConfigError {
-        variable: "PARLOR_HOST_JWT_SECRET",
-        advice: format!("{weak}; {}", value::HOW_TO_MAKE_ONE),
-    })?;
     if issuer == Some("parlor") {
         return Err(ConfigError {
             variable: "PARLOR_HOST_JWT_ISSUER",
@@ -381,7 +423,7 @@ fn host_jwt(config: &Config) -> Result<Option<HostJwtSettings>, ConfigError> {
         });
     }
     Ok(Some(HostJwtSettings {
-        secret: SecretText(secret.to_owned()),
+        keys,
         audience: audience.map(str::to_owned),
         issuer: issuer.map(str::to_owned),
         role_claim: or_default("PARLOR_HOST_JWT_ROLE_CLAIM", &config.host_jwt_role_claim),
@@ -406,6 +448,64 @@ fn assistant(config: &Config) -> Result<OperatorModel, ConfigError> {
         base_url,
         model: model.map(str::to_owned),
         api_key,
+    })
+}
+
+fn whatsapp(config: &Config) -> Result<WhatsappDefaults, ConfigError> {
+    let graph_base_url = given(config.whatsapp_graph_base_url.as_deref()).map(value::graph).transpose()?;
+    let secret = |variable, text: &Option<SecretText>| {
+        let text = given(text.as_ref().map(SecretText::expose));
+        let read = text.map(Secret::parse).transpose();
+        read.map_err(|error| ConfigError {
+            variable,
+            advice: error.to_string(),
+        })
+    };
+    let secrets = WhatsappSecrets {
+        access_token: secret("PARLOR_WHATSAPP_ACCESS_TOKEN", &config.whatsapp_access_token)?,
+        app_secret: secret("PARLOR_WHATSAPP_APP_SECRET", &config.whatsapp_app_secret)?,
+        verify_token: secret("PARLOR_WHATSAPP_VERIFY_TOKEN", &config.whatsapp_verify_token)?,
+    };
+    let waba_id = given(config.whatsapp_waba_id.as_deref()).map(str::to_owned);
+    let Some(phone_number_id) = given(config.whatsapp_phone_number_id.as_deref()).map(str::to_owned) else {
+        let useless = [
+            ("PARLOR_WHATSAPP_ACCESS_TOKEN", secrets.access_token.is_some()),
+            ("PARLOR_WHATSAPP_APP_SECRET", secrets.app_secret.is_some()),
+            ("PARLOR_WHATSAPP_VERIFY_TOKEN", secrets.verify_token.is_some()),
+            ("PARLOR_WHATSAPP_WABA_ID", waba_id.is_some()),
+        ];
+        return match useless.into_iter().find(|(_, given)| *given) {
+            Some((variable, _)) => Err(ConfigError {
+                variable,
+                advice: "needs PARLOR_WHATSAPP_PHONE_NUMBER_ID beside it".into(),
+            }),
+            None => Ok(WhatsappDefaults {
+                graph_base_url,
+                ..WhatsappDefaults::default()
+            }),
+        };
+    };
+    let settings = WhatsappSettings {
+        phone_number_id,
+        waba_id,
+        display_phone: None,
+        graph_base_url: None,
+        graph_version: None,
+        templates: Vec::new(),
+    };
+    settings.check().map_err(|(field, error)| ConfigError {
+        variable: if field == "waba_id" {
+            "PARLOR_WHATSAPP_WABA_ID"
+        } else {
+            "PARLOR_WHATSAPP_PHONE_NUMBER_ID"
+        },
+        advice: error.to_string(),
+    })?;
+    Ok(WhatsappDefaults {
+        graph_base_url,
+        phone_number_id: Some(settings.phone_number_id),
+        waba_id: settings.waba_id,
+        secrets,
     })
 }
 

@@ -7,6 +7,7 @@ use parlor_domain::conversation::{CommandError, ConversationWriter};
 use parlor_domain::id::JobId;
 use parlor_domain::job::{CLAIMED_FOR, Claim, Job, JobKind};
 use parlor_domain::store::RepositoryError;
+use parlor_domain::whatsapp::Settled;
 use std::collections::HashSet;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,7 +71,11 @@ impl Jobs {
             tokio::select! {
                 job = begun.recv() => {
                     let Some(job) = job else { return };
-                    self.begin(job, true, &mut tasks);
+                    if job.claim.is_some() {
+                        self.begin(job, true, &mut tasks);
+                    } else {
+                        look.reset_immediately();
+                    }
                 }
                 // Beside this loop: a slow database must not keep what was just committed waiting.
                 _ = look.tick(), if claims.is_empty() => {
@@ -90,7 +95,12 @@ impl Jobs {
                     Ok(Err(error)) => tracing::warn!(%error, "jobs could not be looked for"),
                     Err(error) => tracing::error!(%error, "looking for jobs ended"),
                 },
-                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+                Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                    // The next one of the same conversation may have waited for it.
+                    if ended.is_ok_and(JobKind::runs_in_order) {
+                        look.reset_immediately();
+                    }
+                }
                 _ = closing.changed() => {}
             }
         }
@@ -119,13 +129,14 @@ impl Jobs {
     }
 
     /// `first`: it was committed a moment ago, so nobody can have tried it.
-    fn begin(self: &Arc<Self>, job: Job, first: bool, tasks: &mut JoinSet<()>) {
+    fn begin(self: &Arc<Self>, job: Job, first: bool, tasks: &mut JoinSet<JobKind>) {
         if self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(job.id) {
             let jobs = self.clone();
             tasks.spawn(async move {
                 // Dropped with the task, whatever ends it.
                 let _running = Running(jobs.clone(), job.id);
                 jobs.run(&job, first).await;
+                job.kind
             });
         }
     }
@@ -155,7 +166,28 @@ impl Jobs {
                 Ok(())
             }
             JobKind::OfferExpiry => self.state.conversations.expire_offer(job).await,
+            JobKind::WhatsappSend => self.settle(job, self.state.whatsapp.send(job).await?).await,
+            JobKind::WhatsappMedia => self.settle(job, self.state.whatsapp.fetch(job).await?).await,
+            JobKind::WhatsappRead => self.settle(job, self.state.whatsapp.show_read(job).await?).await,
+            JobKind::WhatsappReaction => self.settle(job, self.state.whatsapp.react(job).await?).await,
         }
+    }
+
+    /// What work over WhatsApp leaves of its job.
+    async fn settle(&self, job: &Job, settled: Settled) -> Result<(), CommandError> {
+        let now = self.state.clock.now();
+        let (run_at, why, dead_at) = match settled {
+            Settled::Done => return Ok(()),
+            Settled::Rest(after) => {
+                // Held without being worked on: others leave it alone meanwhile, and it does not count as a try.
+                let until = now.plus(after);
+                self.renew(job.id, Claim { by: self.node, until }).await?;
+                return Ok(());
+            }
+            Settled::Later(after, why) => (now.plus(after), why, None),
+            Settled::Dead(why) => (now, why, Some(now)),
+        };
+        Ok(self.give_back(job, run_at, &why, dead_at).await?)
     }
 
     /// Holds the claim; returns when it is lost.
@@ -196,15 +228,25 @@ impl Jobs {
                         return Ok(());
                     }
                 }
+                // Agents must see that it did not go out; the others behind it go on.
+                JobKind::WhatsappSend if !matches!(error, CommandError::Busy | CommandError::Unavailable) => {
+                    if self.state.whatsapp.give_up(job).await.is_ok() {
+                        return Ok(());
+                    }
+                }
                 // The database will be there again, and then the offer ends. Anything else admins see among the dead ones.
-                JobKind::OfferExpiry if matches!(error, CommandError::Busy | CommandError::Unavailable) => {}
-                JobKind::OfferExpiry => dead_at = Some(now),
+                _ if matches!(error, CommandError::Busy | CommandError::Unavailable) => {}
+                _ => dead_at = Some(now),
             }
         }
         let run_at = now.plus(wait_after(job.attempts, self.state.ids.random()));
+        self.give_back(job, run_at, &error.to_string(), dead_at).await
+    }
+
+    async fn give_back(&self, job: &Job, run_at: Timestamp, why: &str, dead_at: Option<Timestamp>) -> Result<(), RepositoryError> {
         patiently(async {
             let work = self.state.store.begin().await?;
-            work.jobs().give_back(job.id, self.node, run_at, &error.to_string(), dead_at).await?;
+            work.jobs().give_back(job.id, self.node, run_at, why, dead_at).await?;
             work.commit().await
         })
         .await

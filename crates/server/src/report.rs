@@ -1,13 +1,15 @@
 //! What the start says is on, so that an operator sees at once what runs and what is open.
 
-use crate::config::{AllowedOrigins, Database, Settings};
+use crate::config::{AllowedOrigins, Database, HostKeys, Settings};
 use parlor_api::state::AppState;
+use parlor_domain::store::RepositoryError;
+use parlor_domain::whatsapp::Numbers;
 use std::fmt::Write;
 use std::net::SocketAddr;
 
 /// The report.
 #[must_use]
-pub fn start_report(settings: &Settings, state: &AppState, address: SocketAddr, channels: &[String], owner_link: Option<&str>) -> String {
+pub fn start_report(settings: &Settings, state: &AppState, address: SocketAddr, channels: &[String], numbers: &[String], owner_link: Option<&str>) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(text, "  {name:<10} {value}");
@@ -53,11 +55,18 @@ pub fn start_report(settings: &Settings, state: &AppState, address: SocketAddr, 
             _ => "help articles, and whatever model a channel names".to_owned(),
         },
     );
+    if !numbers.is_empty() {
+        line("WhatsApp", &format!("webhook {url}/api/channels/whatsapp/webhook"));
+    }
+    for number in numbers {
+        line("", number);
+    }
     line(
         "host JWT",
-        match &settings.host_jwt {
-            Some(_) => "HS256",
-            None => "off",
+        &match settings.host_jwt.as_ref().map(|host| &host.keys) {
+            Some(HostKeys::Shared(_)) => "HS256".to_owned(),
+            Some(HostKeys::Published(place)) => format!("RS256, ES256 by the key set of {place}"),
+            None => "off".to_owned(),
         },
     );
     line(
@@ -79,6 +88,35 @@ pub fn start_report(settings: &Settings, state: &AppState, address: SocketAddr, 
         ),
         None => format!("Parlor {} is ready.\n{text}", env!("CARGO_PKG_VERSION")),
     }
+}
+
+/// A line for each WhatsApp number: which, live or log-only, and what its set-up lacks.
+///
+/// # Errors
+/// Storage failed.
+pub async fn whatsapp_lines(numbers: &Numbers) -> Result<Vec<String>, RepositoryError> {
+    let mut lines = Vec::new();
+    for channel in numbers.all().await? {
+        let Some(settings) = &channel.whatsapp else { continue };
+        let id = &settings.phone_number_id;
+        let phone = settings.display_phone.as_ref().map(|phone| format!(" ({phone})")).unwrap_or_default();
+        let Ok(secrets) = numbers.secrets_of(&channel) else {
+            lines.push(format!("{id}{phone}: its secrets cannot be opened; write them again"));
+            continue;
+        };
+        let mode = match (&secrets.access_token, &channel.whatsapp_health) {
+            (None, _) => "log-only: nothing is sent (no access token)".to_owned(),
+            (Some(_), Some(health)) => format!("live, but refused by the platform ({}: {})", health.code, health.message),
+            (Some(_), None) => "live".to_owned(),
+        };
+        let lacks = [
+            (secrets.app_secret.is_none(), "no app secret: deliveries are refused"),
+            (secrets.verify_token.is_none(), "no verify token: the platform cannot subscribe"),
+        ];
+        let lacks: String = lacks.iter().filter(|(lacks, _)| *lacks).map(|(_, words)| format!("; {words}")).collect();
+        lines.push(format!("{id}{phone}: {mode}{lacks}"));
+    }
+    Ok(lines)
 }
 
 fn limits_off(settings: &Settings) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! Serving: from settings to a running server and back.
 
 use crate::config::Settings;
-use crate::report::start_report;
+use crate::report::{start_report, whatsapp_lines};
 use crate::storage::{Storage, open_to_serve};
 use crate::wiring::{Wired, World, wire};
 use crate::worker::Workers;
@@ -59,7 +59,8 @@ pub async fn serve(settings: Settings) -> anyhow::Result<()> {
         .iter()
         .map(|channel| format!("{} ({})", channel.name, channel.id))
         .collect();
-    let report = start_report(&settings, state, running.address, &channels, owner_link.as_deref());
+    let numbers = whatsapp_lines(state.whatsapp.numbers()).await?;
+    let report = start_report(&settings, state, running.address, &channels, &numbers, owner_link.as_deref());
     let mut out = std::io::stderr();
     let _ = out.write_all(report.as_bytes());
     stop_signal().await;
@@ -98,6 +99,11 @@ impl Running {
     /// The server cannot be made.
     pub async fn start(wired: Wired, listener: TcpListener, threads: Option<usize>) -> anyhow::Result<Self> {
         wired.state.workspaces.ensure_default().await?;
+        if let Some(first) = wired.state.workspaces.list().await?.first()
+            && wired.state.whatsapp.numbers().ensure_the_operators(first.id).await?
+        {
+            tracing::info!("made a channel for the WhatsApp number of the environment");
+        }
         wired.state.origins.refresh(&wired.state.channels).await?;
         let address = listener.local_addr()?;
         let workers = Workers::start(&wired);

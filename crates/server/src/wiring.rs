@@ -1,7 +1,8 @@
 //! The one file that names every adapter.
 
-use crate::config::{AllowedOrigins as ConfiguredSites, ConfigError, Settings};
+use crate::config::{AllowedOrigins as ConfiguredSites, ConfigError, HostJwtSettings, HostKeys, Settings};
 use actix_web::web;
+use parlor_api::families::shared::FileLinks;
 use parlor_api::limits::Limiters;
 use parlor_api::origins::{AllowedOrigins, ConfiguredOrigins};
 use parlor_api::socket_io::Engine;
@@ -10,6 +11,7 @@ use parlor_api::ws::{Hub, HubDependencies};
 use parlor_domain::agent::{AgentDirectory, AgentService, AuthService, SellerService};
 use parlor_domain::article::ArticleService;
 use parlor_domain::assistant::{AssistantDependencies, AssistantService, LiveAnswers};
+use parlor_domain::attachment::{AttachmentService, RemoteFiles};
 use parlor_domain::channel::ChannelService;
 use parlor_domain::clock::Clock;
 use parlor_domain::conversation::{ConversationReader, ConversationService, ConversationStore, ConversationWriter, WriterSettings};
@@ -20,13 +22,16 @@ use parlor_domain::security::{HostTokens, PasswordHasher, SecretBox, Tokens};
 use parlor_domain::session::SessionService;
 use parlor_domain::store::Store;
 use parlor_domain::visitor::{GeoLocator, NoPlaces, VisitorService};
+use parlor_domain::whatsapp::{Numbers, WhatsappService};
 use parlor_domain::workspace::WorkspaceService;
 use parlor_infra::assistant::OpenAiModel;
+use parlor_infra::channel::whatsapp::CloudApi;
 use parlor_infra::event_bus::LocalEventBus;
+use parlor_infra::file::{DiskFiles, MagicBytes};
 use parlor_infra::geo::MaxMindPlaces;
-use parlor_infra::outgoing::GuardedClient;
+use parlor_infra::outgoing::{GuardedClient, GuardedRemoteFiles};
 use parlor_infra::persistence::SeaOrmStore;
-use parlor_infra::security::{AesSecretBox, Argon2PasswordHasher, HostJwt, JwtTokens, ServerSecret};
+use parlor_infra::security::{AesSecretBox, Argon2PasswordHasher, HmacLinkSigner, HostJwt, JwtTokens, KeySet, ServerSecret};
 use parlor_infra::system::{SystemClock, SystemIds, SystemTimer};
 use std::sync::Arc;
 
@@ -38,6 +43,8 @@ pub struct Wired {
     pub writer: Arc<ConversationWriter>,
     /// The database, for its care.
     pub store: Arc<SeaOrmStore>,
+    /// The host site's key set, if it has one; wants to be kept fresh.
+    pub host_keys: Option<Arc<KeySet>>,
 }
 
 /// What the outside world is. Tests put in their own.
@@ -74,14 +81,6 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
     let hasher: Arc<dyn PasswordHasher> = Arc::new(Argon2PasswordHasher::new()?);
     let tokens: Arc<dyn Tokens> = Arc::new(JwtTokens::new(secret)?);
     let secrets: Arc<dyn SecretBox> = Arc::new(AesSecretBox::new(secret)?);
-    let host = settings.host_jwt.as_ref().map(|host| -> Arc<dyn HostTokens> {
-        Arc::new(HostJwt::new(
-            host.secret.expose(),
-            host.audience.as_deref(),
-            host.issuer.as_deref(),
-            &host.role_claim,
-        ))
-    });
 
     let writer = ConversationWriter::new(
         conversation_store.clone(),
@@ -103,6 +102,30 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
     );
     let articles = Arc::new(ArticleService::new(database.clone(), clock.clone(), ids.clone()));
     let outgoing = Arc::new(GuardedClient::new(&settings.outgoing_allow)?);
+    let attachments = Arc::new(AttachmentService::new(
+        database.clone(),
+        Arc::new(files(settings)?),
+        Arc::new(MagicBytes),
+        clock.clone(),
+        ids.clone(),
+    ));
+    let links = FileLinks::new(Arc::new(HmacLinkSigner::new(secret)?), clock.clone(), settings.public_url.clone());
+    let links = Arc::new(links);
+    let whatsapp = Arc::new(WhatsappService::new(
+        database.clone(),
+        writer.clone(),
+        channels.clone(),
+        Numbers::new(channels.clone(), settings.whatsapp.clone()),
+        attachments.clone(),
+        Arc::new(CloudApi::new(outgoing.clone())),
+        clock.clone(),
+        ids.clone(),
+    ));
+    let remote_files: Arc<dyn RemoteFiles> = Arc::new(GuardedRemoteFiles::new(outgoing.clone()));
+    let (host, host_keys) = match &settings.host_jwt {
+        Some(host) => host_tokens(host, &outgoing)?,
+        None => (None, None),
+    };
     let assistant = Arc::new(AssistantService::new(AssistantDependencies {
         store: database.clone(),
         writer: writer.clone(),
@@ -133,6 +156,7 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
         clock: clock.clone(),
         ids: ids.clone(),
         reader: reader.clone(),
+        links: links.clone(),
         conversations: conversation_store,
         directory: directory.clone(),
         visitors: visitors.clone(),
@@ -148,6 +172,10 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
         workspaces: Arc::new(WorkspaceService::new(database.clone(), clock.clone(), ids.clone())),
         channels,
         assistant,
+        attachments,
+        links,
+        remote_files,
+        whatsapp,
         articles,
         visitors,
         sessions: Arc::new(SessionService::new(database.clone(), clock.clone(), ids.clone(), secrets)),
@@ -187,6 +215,38 @@ pub fn wire(settings: &Settings, store: Arc<SeaOrmStore>, secret: &ServerSecret,
         state: web::Data::new(state),
         writer,
         store,
+        host_keys,
+    })
+}
+
+type HostTokensAndKeys = (Option<Arc<dyn HostTokens>>, Option<Arc<KeySet>>);
+
+/// A wrong file would lock out everybody of the host site, so it stops the start; an address that does not answer may do so later.
+fn host_tokens(host: &HostJwtSettings, outgoing: &Arc<GuardedClient>) -> Result<HostTokensAndKeys, ConfigError> {
+    let (audience, issuer) = (host.audience.as_deref(), host.issuer.as_deref());
+    match &host.keys {
+        HostKeys::Shared(secret) => {
+            let tokens = HostJwt::with_secret(secret.expose(), audience, issuer, &host.role_claim);
+            Ok((Some(Arc::new(tokens)), None))
+        }
+        HostKeys::Published(place) => {
+            let keys = KeySet::open(place.clone(), outgoing.clone()).map_err(|error| ConfigError {
+                variable: "PARLOR_HOST_JWT_JWKS",
+                advice: format!("names {place}, which {error}; give the address or the file of your site's key set"),
+            })?;
+            let keys = Arc::new(keys);
+            let tokens = HostJwt::with_key_set(keys.clone(), audience, issuer, &host.role_claim);
+            Ok((Some(Arc::new(tokens)), Some(keys)))
+        }
+    }
+}
+
+/// A folder that cannot be written would show only with the first file, so it stops the start.
+fn files(settings: &Settings) -> Result<DiskFiles, ConfigError> {
+    let folder = settings.data_dir.join("files");
+    DiskFiles::open(&folder).map_err(|error| ConfigError {
+        variable: "PARLOR_DATA_DIR",
+        advice: format!("must be a folder in which this server may write: {}: {error}", folder.display()),
     })
 }
 

@@ -5,6 +5,7 @@ use crate::wiring::Wired;
 use parlor_api::state::AppState;
 use parlor_domain::creation::REMEMBERED_FOR;
 use parlor_domain::event::{AccessChange, DomainEvent, EventSubscriber};
+use parlor_domain::job::JobKind;
 use parlor_domain::store::RepositoryError;
 use parlor_infra::persistence::SeaOrmStore;
 use std::sync::Arc;
@@ -42,7 +43,11 @@ impl Workers {
         tasks.spawn(follow_origins(wired.state.clone().into_inner(), origins.clone()));
         tasks.spawn(wake_snoozed(wired.state.clone().into_inner()));
         tasks.spawn(tidy(wired.state.clone().into_inner()));
+        tasks.spawn(tend_whatsapp(wired.state.clone().into_inner()));
         tasks.spawn(tend_database(wired.store.clone()));
+        if let Some(keys) = &wired.host_keys {
+            tasks.spawn(keys.clone().keep_fresh());
+        }
         Self { tasks, _origins: origins }
     }
 
@@ -86,10 +91,35 @@ async fn tidy(state: Arc<AppState>) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         state.limits.tidy();
+        if let Err(error) = state.attachments.remove_unused().await {
+            tracing::warn!(%error, "unused files could not be removed; they are tried again in a minute");
+        }
         if let Err(error) = forget_old(&state).await {
             tracing::warn!(%error, "old rows could not be removed; they are tried again in a minute");
         }
     }
+}
+
+/// What the platform told too early finds its message.
+async fn tend_whatsapp(state: Arc<AppState>) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(15)).await;
+        if let Err(error) = measure_outbox(&state).await {
+            tracing::warn!(%error, "the messages that wait for WhatsApp could not be counted");
+        }
+        match state.whatsapp.tend_early().await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "WhatsApp told about messages that never became known"),
+            Err(error) => tracing::warn!(%error, "what WhatsApp told early could not be looked after"),
+        }
+    }
+}
+
+/// How many messages wait to go out.
+async fn measure_outbox(state: &AppState) -> Result<(), RepositoryError> {
+    let waiting = state.store.read().await?.jobs().waiting(JobKind::WhatsappSend).await?;
+    metrics::gauge!("parlor_whatsapp_queue_messages").set(f64::from(u32::try_from(waiting).unwrap_or(u32::MAX)));
+    Ok(())
 }
 
 /// Removes what has had its time.

@@ -1,6 +1,10 @@
 //! Builders: things with reasonable values, each with an id of its own. The models are plain structs, so a test sets
 //! what it is about: `Conversation { status: Status::Resolved, ..a_conversation(&visitor) }`.
 
+mod whatsapp;
+
+pub use whatsapp::{a_contact, a_message_job, a_naming, a_whatsapp_channel, a_whatsapp_conversation, an_attachment, an_external_id, received};
+
 use crate::{FixedClock, SequentialIds};
 use parlor_domain::agent::{Agent, AgentSettings, Login, Role};
 use parlor_domain::article::{Article, ArticleBody, Slug};
@@ -63,6 +67,9 @@ pub fn a_channel(workspace: &Workspace) -> Channel {
         identity: IdentityRule::Optional,
         assistant: AssistantSettings::default(),
         assistant_key: None,
+        whatsapp: None,
+        whatsapp_secrets: None,
+        whatsapp_health: None,
         created_at: now(),
         updated_at: now(),
         deleted_at: None,
@@ -158,6 +165,7 @@ pub fn a_conversation(visitor: &Visitor) -> Conversation {
         kind: ConversationKind::Chat,
         client_ref: None,
         seller: None,
+        whatsapp: None,
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Queue,
@@ -304,12 +312,14 @@ fn made(conversation: &mut Conversation, sender: Sender, text: &str, private: bo
         kind: MessageKind::Text,
         text: text.to_owned(),
         payload: None,
+        attachments: Vec::new(),
         reply_to: None,
         reactions: Vec::new(),
         metadata: None,
         client_id: None,
         content: Message::content_hash(MessageKind::Text, text, None, None, private),
         status: MessageStatus::Sent,
+        delivery: None,
         private,
         inbound_count: conversation.inbound_count,
         outbound_count: conversation.outbound_count,
@@ -342,6 +352,9 @@ pub fn an_item(base_version: i64, conversation: &Conversation, inserted: Vec<Mes
         conversation: conversation.clone(),
         inserted,
         updated: Vec::new(),
+        named: Vec::new(),
+        attached: Vec::new(),
+        detached: Vec::new(),
         agent_marks: Vec::new(),
         audit: Vec::new(),
         jobs: Vec::new(),
@@ -382,6 +395,7 @@ pub fn a_job(conversation: &Conversation) -> Job {
         workspace_id: conversation.workspace_id,
         conversation_id: conversation.id,
         kind: JobKind::AssistantAnswer,
+        payload: None,
         attempts: 0,
         run_at: now(),
         claim: None,
@@ -399,6 +413,7 @@ pub fn an_expiry(offer: &Message) -> Job {
         workspace_id: offer.workspace_id,
         conversation_id: offer.conversation_id,
         kind: JobKind::OfferExpiry,
+        payload: None,
         attempts: 0,
         run_at: now(),
         claim: None,

@@ -107,8 +107,9 @@ impl PlainHostTokens {
     }
 }
 
+#[async_trait]
 impl HostTokens for PlainHostTokens {
-    fn verify(&self, token: &str, now: Timestamp) -> Result<HostClaims, InvalidToken> {
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<HostClaims, InvalidToken> {
         let claims: Value = serde_json::from_str(token).map_err(|_| InvalidToken::Invalid)?;
         let claims = HostClaims {
             subject: field(&claims, "sub")?,

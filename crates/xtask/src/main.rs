@@ -1,7 +1,8 @@
-//! The tasks of this repository, for people and for CI: `cargo xtask check`, `test` and `interop`.
+//! The tasks of this repository, for people and for CI: `cargo xtask check`, `test`, `interop` and `fake-whatsapp`.
 #![allow(clippy::print_stdout, reason = "a command line tool")]
 
 mod check;
+mod fake_whatsapp;
 mod interop;
 mod keeper;
 mod postgres;
@@ -17,8 +18,9 @@ Usage: cargo xtask <task>
 
   check                                       format, lints, dependency rules, files and links
   test [--crash-rounds N] [-- cargo test …]   the whole test suite, on SQLite and on a Postgres that it brings
-  interop [--all]                             foreign clients: schemathesis, a generated TypeScript client, the AsyncAPI parser, the AI SDK, the
-                                              guides' samples; --all searches longer and with new random input each time, and tries LiteLLM";
+  interop [--all]                             foreign clients: schemathesis, a generated TypeScript client, the AsyncAPI parser, the AI SDK, pywa,
+                                              the guides' samples; --all searches longer and with new random input each time, and tries LiteLLM
+  fake-whatsapp [--help]                      a stand-in for the WhatsApp API: try the channel without an account, and be the customer who writes";
 
 fn main() -> ExitCode {
     match run() {
@@ -43,6 +45,7 @@ fn run() -> Result<()> {
         Some("check") => check::run(&rest),
         Some("test") => test::run(&rest),
         Some("interop") => interop::run(&rest),
+        Some("fake-whatsapp") => fake_whatsapp::run(&rest),
         Some("help" | "-h" | "--help") => {
             println!("{HELP}");
             Ok(())

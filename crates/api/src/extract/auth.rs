@@ -3,12 +3,13 @@ use super::page::PathId;
 use super::whole::to_the_end;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
+use crate::ws::identity::{Identity, RoomHolder, VisitorLogin};
 use actix_web::http::{Method, header};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web};
 use futures_util::future::LocalBoxFuture;
 use parlor_domain::agent::{Bearer, Caller, Role};
 use parlor_domain::channel::Channel;
-use parlor_domain::conversation::{Actor, Conversation, Party, Viewer, VisitorActor};
+use parlor_domain::conversation::{Actor, Conversation, Party, ReadError, Viewer, VisitorActor};
 use parlor_domain::creation::CreationKey;
 use parlor_domain::id::{ChannelId, RoomKey, VisitorKey};
 use parlor_domain::security::HostClaims;
@@ -239,6 +240,38 @@ async fn known(request: &HttpRequest, state: &AppState, token: &str) -> Result<K
     })
 }
 
+/// Whoever may write in some conversation: a visitor or the holder of a room key, a seller, staff, a machine that may write. By a
+/// visitor key that body or query name (`named`), else by what stands in `Authorization`.
+///
+/// # Errors
+/// 401 without proof, 403 for a machine that may only read, 404 `visitor_not_found` for a named key that proves nobody.
+pub async fn writer_of(request: &HttpRequest, state: &AppState, named: Option<&str>) -> Result<Identity, Problem> {
+    let visitor = |visitor| {
+        Identity::Visitor(VisitorLogin {
+            visitor,
+            key: None,
+            expires_at: None,
+        })
+    };
+    if let Some(key) = named.filter(|key| !key.trim().is_empty()) {
+        return visitor_by_key(state, key.trim()).await.map(visitor);
+    }
+    let token = bearer(request)?.ok_or_else(Problem::unauthenticated)?;
+    // A key looks the same whether it is a visitor's or a room's.
+    if let Ok(key) = token.parse::<RoomKey>() {
+        match state.reader.by_room_key(key).await {
+            Ok(room) => return Ok(Identity::Room(RoomHolder::from(&room))),
+            Err(ReadError::NotFound) => {}
+            Err(ReadError::Repository(error)) => return Err(error.into()),
+        }
+    }
+    match known(request, state, token).await? {
+        Known::Visitor(found) => Ok(visitor(found)),
+        Known::Agent(caller) if caller.role == Role::Seller => Ok(Identity::Seller(caller)),
+        Known::Agent(caller) => allowed(request, caller, Role::Agent).map(Identity::Agent),
+    }
+}
+
 /// A seller of the host site, who is made at first sight.
 async fn seller_of_claims(request: &HttpRequest, state: &AppState, claims: &HostClaims) -> Result<Caller, Problem> {
     let channel = channel_for(request, state, None).await?;
@@ -362,8 +395,8 @@ impl FromRequest for RoomAuth {
             let state = state_of(&request)?;
             let key: RoomKey = PathId::parse(request.match_info().get("id").unwrap_or_default(), "room")?;
             let conversation = state.reader.by_room_key(key).await.map_err(|error| match error {
-                parlor_domain::conversation::ReadError::NotFound => Problem::not_found("room"),
-                parlor_domain::conversation::ReadError::Repository(error) => error.into(),
+                ReadError::NotFound => Problem::not_found("room"),
+                ReadError::Repository(error) => error.into(),
             })?;
             let actor = Actor::Visitor(VisitorActor {
                 workspace_id: conversation.workspace_id,

@@ -7,12 +7,32 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout_at};
 
 /// The most bytes of a JSON body.
 pub const MAX_BODY: usize = 1024 * 1024;
 
 /// So much of a body that is too large is read and thrown away: a client that is still writing would not see the answer.
 const MAX_DRAINED: usize = 16 * 1024 * 1024;
+
+/// So much of a body is held without asking for room.
+const SMALL: usize = 64 * 1024;
+
+/// How long is waited for a body.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// The longest that nothing may come, and that is waited for room.
+    silence: Duration,
+    /// The longest that all of it may take.
+    whole: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    silence: Duration::from_secs(10),
+    whole: Duration::from_secs(30),
+};
 
 /// A JSON body of type `T`.
 #[derive(Debug)]
@@ -34,7 +54,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(payload).await?;
+            let bytes = read_body(payload, MAX_BODY).await?;
             must_be_json(&request)?;
             parse(&bytes).map(Body)
         })
@@ -48,7 +68,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for BeaconBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(payload).await?;
+            let bytes = read_body(payload, MAX_BODY).await?;
             let kind = request.content_type();
             if !kind.is_empty() && !kind.eq_ignore_ascii_case("text/plain") {
                 must_be_json(&request)?;
@@ -65,7 +85,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, payload) = (request.clone(), payload.take());
         Box::pin(async move {
-            let bytes = read(payload).await?;
+            let bytes = read_body(payload, MAX_BODY).await?;
             if bytes.iter().all(u8::is_ascii_whitespace) {
                 return Ok(Self(T::default()));
             }
@@ -75,25 +95,71 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for OptionalBody<T> {
     }
 }
 
-async fn read(mut payload: Payload) -> Result<web::BytesMut, Problem> {
-    let mut bytes = web::BytesMut::new();
+/// Reads a whole body of at most `max` bytes, as they came over the wire.
+///
+/// # Errors
+/// It has more, broke off, or came too slowly.
+pub async fn read_body(payload: Payload, max: usize) -> Result<web::BytesMut, Problem> {
+    read(payload, max, None, PATIENCE).await.map(|(bytes, _)| bytes)
+}
+
+/// The same for a body that anybody may send and that is larger than others: only so many are held at a time. It has its room until the
+/// permit is dropped; a small one needs none.
+///
+/// # Errors
+/// The same, or there is no room in time.
+pub async fn read_large_body(payload: Payload, max: usize, room: &'static Semaphore) -> Result<(web::BytesMut, Option<SemaphorePermit<'static>>), Problem> {
+    read(payload, max, Some(room), PATIENCE).await
+}
+
+async fn read<'a>(
+    mut payload: Payload,
+    max: usize,
+    room: Option<&'a Semaphore>,
+    patience: Patience,
+) -> Result<(web::BytesMut, Option<SemaphorePermit<'a>>), Problem> {
+    let end = Instant::now() + patience.whole;
+    let soon = || end.min(Instant::now() + patience.silence);
+    let (mut bytes, mut permit) = (web::BytesMut::new(), None);
     let mut total = 0;
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(Code::InvalidInput, "The body broke off; send the request again."))?;
+    let mut refused = None;
+    loop {
+        let chunk = match timeout_at(soon(), payload.next()).await {
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(refused.unwrap_or_else(|| Problem::new(Code::InvalidInput, "The body broke off; send the request again."))),
+            Err(_) => return Err(refused.unwrap_or_else(too_slow)),
+        };
         total += chunk.len();
-        if total <= MAX_BODY {
+        if total > max {
+            refused = Some(Problem::new(Code::TooLarge, format!("The body has more than {max} bytes; send less at once.")));
+        } else if let Some(room) = room.filter(|_| total > SMALL && permit.is_none() && refused.is_none()) {
+            match timeout_at(soon(), room.acquire()).await {
+                Ok(Ok(free)) => permit = Some(free),
+                Ok(Err(_)) | Err(_) => refused = Some(no_room()),
+            }
+        }
+        if refused.is_none() {
             bytes.extend_from_slice(&chunk);
         } else if total > MAX_DRAINED {
             break;
+        } else {
+            // What is only drained is not held.
+            (bytes, permit) = (web::BytesMut::new(), None);
         }
     }
-    if total > MAX_BODY {
-        return Err(Problem::new(
-            Code::TooLarge,
-            format!("The body has more than {MAX_BODY} bytes; send less at once."),
-        ));
-    }
-    Ok(bytes)
+    refused.map_or(Ok((bytes, permit)), Err)
+}
+
+fn too_slow() -> Problem {
+    Problem::new(
+        Code::InvalidInput,
+        "The body took too long or stood still; send the request again over a better line.",
+    )
+}
+
+fn no_room() -> Problem {
+    Problem::new(Code::Unavailable, "Too many large bodies come at the same time; send the request again.")
 }
 
 fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
@@ -228,6 +294,69 @@ fn broken(reason: &str, line: usize, column: usize) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::error::PayloadError;
+    use actix_web::web::Bytes;
+    use futures_util::stream::{self, Stream};
+    use std::pin::Pin;
+
+    const SHORT: Patience = Patience {
+        silence: Duration::from_millis(40),
+        whole: Duration::from_millis(200),
+    };
+
+    fn payload(stream: impl Stream<Item = Bytes> + 'static) -> Payload {
+        let stream: Pin<Box<dyn Stream<Item = Result<Bytes, PayloadError>>>> = Box::pin(stream.map(Ok));
+        Payload::from(stream)
+    }
+
+    /// So many bytes in pieces of 1 KiB.
+    fn pieces(bytes: usize) -> impl Stream<Item = Bytes> + 'static {
+        stream::iter((0..bytes / 1_024).map(|_| Bytes::from_static(&[b'a'; 1_024])))
+    }
+
+    fn code<T>(read: Result<T, Problem>) -> Option<Code> {
+        read.err().map(|problem| problem.code)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_stands_still_or_trickles_ends() {
+        let still = payload(pieces(2_048).chain(stream::pending()));
+        assert_eq!(code(read(still, MAX_BODY, None, SHORT).await), Some(Code::InvalidInput));
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            Some((Bytes::from_static(b"a"), ()))
+        });
+        assert_eq!(code(read(payload(trickle), MAX_BODY, None, SHORT).await), Some(Code::InvalidInput));
+        let large_and_still = payload(pieces(4_096).chain(stream::pending()));
+        assert_eq!(
+            code(read(large_and_still, 2_048, None, SHORT).await),
+            Some(Code::TooLarge),
+            "what is known already is said"
+        );
+    }
+
+    #[tokio::test]
+    async fn large_bodies_wait_for_room_and_small_ones_do_not() {
+        let room = Semaphore::new(1);
+        let large = || payload(pieces(2 * SMALL));
+        let (bytes, permit) = read(large(), MAX_BODY, Some(&room), SHORT).await.unwrap();
+        assert_eq!((bytes.len(), room.available_permits()), (2 * SMALL, 0));
+        let refused = read(large(), MAX_BODY, Some(&room), SHORT).await.unwrap_err();
+        assert_eq!((refused.code, refused.retry_after), (Code::Unavailable, Some(1)));
+        let small = read(payload(pieces(SMALL)), MAX_BODY, Some(&room), SHORT).await.unwrap();
+        assert!(small.0.len() == SMALL && small.1.is_none());
+        drop(permit);
+        assert!(read(large(), MAX_BODY, Some(&room), SHORT).await.is_ok());
+        assert_eq!(code(read(large(), SMALL, Some(&room), SHORT).await), Some(Code::TooLarge));
+        let waits = read(large(), MAX_BODY, Some(&room), PATIENCE);
+        let held = room.acquire().await.unwrap();
+        let free = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(held);
+        };
+        assert!(futures_util::future::join(waits, free).await.0.is_ok());
+        assert_eq!(room.available_permits(), 1);
+    }
 
     #[derive(Debug, serde::Deserialize)]
     #[expect(dead_code, reason = "only its parsing is tested")]

@@ -2,9 +2,11 @@
 //! rule lives here.
 
 pub mod admin;
+pub mod attachments;
 pub mod chats;
 pub mod help;
 mod html;
+pub mod live_chat;
 pub mod marketplace;
 pub mod operations;
 pub mod rooms;

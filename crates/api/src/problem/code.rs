@@ -36,6 +36,8 @@ pub enum Code {
     IdentityConflict,
     /// The session has ended.
     SessionEnded,
+    /// The customer has not written for a day: only a template may be sent.
+    WhatsappWindowClosed,
     /// More bytes than allowed.
     TooLarge,
     /// Another content type is wanted.
@@ -54,7 +56,7 @@ pub enum Code {
 
 impl Code {
     /// All of them, for documents and tests.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidInput,
         Self::VisitorRequired,
         Self::ChatUnknown,
@@ -69,6 +71,7 @@ impl Code {
         Self::IdTaken,
         Self::IdentityConflict,
         Self::SessionEnded,
+        Self::WhatsappWindowClosed,
         Self::TooLarge,
         Self::UnsupportedMediaType,
         Self::RateLimited,
@@ -96,6 +99,7 @@ impl Code {
             Self::IdTaken => "id_taken",
             Self::IdentityConflict => "identity_conflict",
             Self::SessionEnded => "session_ended",
+            Self::WhatsappWindowClosed => "whatsapp_window_closed",
             Self::TooLarge => "too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RateLimited => "rate_limited",
@@ -115,7 +119,7 @@ impl Code {
             Self::Forbidden | Self::VisitorMismatch => StatusCode::FORBIDDEN,
             Self::NotFound | Self::VisitorNotFound | Self::SessionNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Conflict | Self::IdTaken | Self::IdentityConflict | Self::SessionEnded => StatusCode::CONFLICT,
+            Self::Conflict | Self::IdTaken | Self::IdentityConflict | Self::SessionEnded | Self::WhatsappWindowClosed => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
@@ -146,6 +150,7 @@ impl Code {
             Self::IdTaken => "Id taken",
             Self::IdentityConflict => "Verified as somebody else",
             Self::SessionEnded => "Session ended",
+            Self::WhatsappWindowClosed => "WhatsApp window closed",
             Self::TooLarge => "Too large",
             Self::UnsupportedMediaType => "Unsupported media type",
             Self::RateLimited => "Too many requests",

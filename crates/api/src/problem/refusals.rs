@@ -10,6 +10,7 @@ use parlor_domain::security::SecurityError;
 use parlor_domain::session::SessionError;
 use parlor_domain::store::RepositoryError;
 use parlor_domain::visitor::{IdentifyError, VisitorError};
+use parlor_domain::whatsapp::OpenError;
 use parlor_domain::workspace::WorkspaceError;
 
 impl From<RepositoryError> for Problem {
@@ -43,6 +44,14 @@ impl From<CommandError> for Problem {
             CommandError::ClientIdReused => Self::new(
                 Code::Conflict,
                 "This client id was used for another message; give every new message its own client id.",
+            ),
+            CommandError::WindowClosed => Self::new(
+                Code::WhatsappWindowClosed,
+                "The customer has not written for 24 hours, so WhatsApp takes only a template now; send one, or wait until the customer writes.",
+            ),
+            CommandError::AttachmentUnknown => Self::field(
+                "attachment_ids",
+                "must be files that you uploaded for this conversation within a day and have not sent; upload them again",
             ),
             CommandError::HandlerChanged => Self::new(Code::Conflict, "Somebody else handles the conversation now; load it again."),
             CommandError::Conflict(why) => Self::new(Code::Conflict, format!("Not possible now: {why}.")),
@@ -178,11 +187,34 @@ impl From<ChannelError> for Problem {
             ChannelError::NotFound => Self::not_found("channel"),
             ChannelError::Changed => Self::new(
                 Code::Conflict,
-                "Somebody else changed the assistant's settings meanwhile; load them and repeat the call.",
+                "Somebody else changed the same settings meanwhile; load them and repeat the call.",
             ),
+            ChannelError::NumberTaken => Self::new(
+                Code::Conflict,
+                "Another channel of this server is this WhatsApp number already; change that channel, or delete it first.",
+            ),
+            ChannelError::NumberFixed => Self::field(
+                "whatsapp.phone_number_id",
+                "cannot be changed, since this channel's conversations go over that number; make another channel for another number",
+            ),
+            ChannelError::NumberMissing => Self::field("whatsapp", "is required for a channel of kind whatsapp, and for no other kind"),
             ChannelError::LastWebChannel => Self::new(Code::Conflict, "This is the last web channel of the workspace; create another one first."),
             ChannelError::Security(error) => error.into(),
             ChannelError::Repository(error) => error.into(),
+        }
+    }
+}
+
+impl From<OpenError> for Problem {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::UnknownNumber => Self::new(
+                Code::NotFound,
+                "There is no such WhatsApp number here; an admin adds numbers as channels of kind whatsapp.",
+            ),
+            OpenError::Template(error) => Self::field("template", error.to_string()),
+            OpenError::Command(error) => error.into(),
+            OpenError::Repository(error) => error.into(),
         }
     }
 }

@@ -11,15 +11,15 @@ use super::protocol::{
 use super::queue::{Headroom, Queue};
 use super::wire::{self, MAX_MESSAGE};
 use crate::extract::Fields;
-use crate::families::shared::parse_proposal;
+use crate::families::shared::Content;
 use crate::problem::{Code, Problem};
 use crate::state::AppState;
 use actix_web::web;
-use parlor_domain::conversation::{Audience, Catchup, Conversation, ReadError, SendMessage, Viewer};
+use parlor_domain::conversation::{Audience, Catchup, Conversation, ReadError, Viewer};
 use parlor_domain::event::Signal;
 use parlor_domain::id::{ChannelId, ConversationId, MessageId, RoomKey, VisitorId};
-use parlor_domain::message::{Proposal, Side};
-use parlor_domain::text::{ClientId, Line, MessageText};
+use parlor_domain::message::Side;
+use parlor_domain::text::{ClientId, Line};
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -150,24 +150,6 @@ fn not_found() -> Problem {
 
 fn forbidden(why: &str) -> Problem {
     Problem::new(Code::Forbidden, format!("Not allowed: {why}."))
-}
-
-/// The offer or appointment that a message is.
-fn proposal_in(fields: &mut Fields, kind: Option<&str>, payload: Option<serde_json::Value>) -> Option<Proposal> {
-    let propose = match kind.unwrap_or("text") {
-        "offer" => Proposal::offer,
-        "appointment" => Proposal::appointment,
-        "text" if payload.is_some() => {
-            fields.wrong("data.message.payload", "must be left out for type text");
-            return None;
-        }
-        "text" => return None,
-        _ => {
-            fields.wrong("data.message.type", "must be text, offer or appointment");
-            return None;
-        }
-    };
-    parse_proposal(fields, "data.message.payload", payload.as_ref(), propose)
 }
 
 impl Context {
@@ -349,7 +331,7 @@ impl Context {
             }
             return Ok(catchup);
         }
-        if headroom.take(missed(&catchup, audience).iter().map(|(_, frame)| frame.len())) {
+        if headroom.take(missed(&catchup, audience, &self.state.links).iter().map(|(_, frame)| frame.len())) {
             Ok(catchup)
         } else {
             Ok(without_changes(catchup.conversation, true))
@@ -404,21 +386,21 @@ impl Context {
         let message = command.message;
         let mut fields = Fields::new();
         let client_id = fields.parsed("data.message.client_id", ClientId::parse(&message.client_id));
-        let text = fields.parsed("data.message.text", MessageText::parse(&message.text));
-        let proposal = proposal_in(&mut fields, message.kind.as_deref(), message.payload);
-        if message.attachment_ids.is_some_and(|ids| !ids.is_empty()) {
-            fields.wrong("data.message.attachment_ids", "name no uploaded files");
-        }
-        let (text, client_id) = fields.take(text.zip(client_id))?;
-        let id = self.resolve(&command.conversation_id).await?;
-        let message = SendMessage {
-            proposal,
-            private: message.private.unwrap_or(false),
-            reply_to: message.reply_to.map(MessageId),
-            client_id: Some(client_id),
-            ..SendMessage::text(text)
+        let content = Content {
+            place: "data.message.",
+            text_field: "text",
+            text: Some(&message.text),
+            kind: message.kind.as_deref(),
+            payload: message.payload.as_ref(),
+            attachment_ids: message.attachment_ids.as_deref(),
         };
-        let sent = self.state.conversations.send_message(self.client.identity().actor(), id, message).await?;
+        let draft = content.parse(&mut fields, self.client.audience);
+        let (mut draft, client_id) = fields.take(draft.zip(client_id))?;
+        let id = self.resolve(&command.conversation_id).await?;
+        draft.private = message.private.unwrap_or(false);
+        draft.reply_to = message.reply_to.map(MessageId);
+        draft.client_id = Some(client_id);
+        let sent = draft.send(&self.state, self.client.identity().actor(), id).await?;
         let rev = match self.client.audience {
             Audience::Public => sent.message.rev.unwrap_or_default(),
             Audience::Staff => sent.message.staff_rev,
@@ -476,13 +458,29 @@ impl Context {
         if private && from.side == Side::Visitor {
             return Err(forbidden("only agents write notes"));
         }
+        let active = typing.state == StateWord::Start;
+        if active && !private && self.client.audience == Audience::Staff {
+            self.show_typing(conversation_id);
+        }
         self.state.hub.signal(Signal::Typing {
             conversation_id,
             from,
-            active: typing.state == StateWord::Start,
+            active,
             private,
         });
         Ok(NOTHING)
+    }
+
+    /// Customers on WhatsApp see it, too. Its platform may be slow, so nobody waits for it.
+    fn show_typing(&self, conversation: ConversationId) {
+        let (state, viewer) = (self.state.clone(), self.client.identity().viewer());
+        tokio::spawn(async move {
+            match state.reader.get(viewer, conversation).await {
+                Ok(conversation) if conversation.whatsapp.is_some() => state.whatsapp.show_typing(&conversation).await,
+                Ok(_) | Err(ReadError::NotFound) => {}
+                Err(error) => tracing::debug!(%error, "a conversation could not be read to show that somebody writes"),
+            }
+        });
     }
 
     fn must_be_agent(&self) -> Result<(), Problem> {

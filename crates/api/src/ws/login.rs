@@ -94,7 +94,12 @@ async fn customer(state: &AppState, claims: &HostClaims, origin: Option<&str>, c
 /// Where somebody of the host site comes in.
 async fn entry_point(state: &AppState, origin: Option<&str>, channel: Option<ChannelId>) -> Result<Channel, Close> {
     state.channels.resolve(channel, origin).await.map_err(|error| match error {
-        ChannelError::NotFound | ChannelError::LastWebChannel | ChannelError::Changed => Close::Forbidden,
+        ChannelError::NotFound
+        | ChannelError::LastWebChannel
+        | ChannelError::Changed
+        | ChannelError::NumberTaken
+        | ChannelError::NumberMissing
+        | ChannelError::NumberFixed => Close::Forbidden,
         ChannelError::Repository(error) => unavailable(&error),
         ChannelError::Security(error) => unavailable(&error),
     })

@@ -178,7 +178,7 @@ impl AgentDirectory {
             Err(InvalidToken::Expired) => Err(AuthenticationError::Expired),
             Err(InvalidToken::Invalid) => {
                 let host = self.host.as_ref().ok_or(AuthenticationError::Invalid)?;
-                let claims = checked(host.verify(token, now)?)?;
+                let claims = checked(host.verify(token, now).await?)?;
                 match self.by_external_id(&claims.subject).await? {
                     // The host site says another address now: that is looked at where sellers are made.
                     Some(agent) if agent.is_active() && moves(&agent, &claims) => Ok(Bearer::Seller(claims)),

@@ -2,6 +2,7 @@ use crate::assistant::AssistantSettings;
 use crate::clock::Timestamp;
 use crate::id::{ChannelId, WorkspaceId};
 use crate::text::Name;
+use crate::whatsapp::{WhatsappHealth, WhatsappSettings};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,6 +14,8 @@ pub enum ChannelKind {
     Web,
     /// Another program.
     Api,
+    /// A WhatsApp number.
+    Whatsapp,
 }
 
 impl ChannelKind {
@@ -22,6 +25,7 @@ impl ChannelKind {
         match self {
             Self::Web => "web",
             Self::Api => "api",
+            Self::Whatsapp => "whatsapp",
         }
     }
 
@@ -31,6 +35,7 @@ impl ChannelKind {
         match word {
             "web" => Some(Self::Web),
             "api" => Some(Self::Api),
+            "whatsapp" => Some(Self::Whatsapp),
             _ => None,
         }
     }
@@ -155,6 +160,12 @@ pub struct Channel {
     pub assistant: AssistantSettings,
     /// The assistant's key, encrypted.
     pub assistant_key: Option<Vec<u8>>,
+    /// The number that it is, on WhatsApp.
+    pub whatsapp: Option<WhatsappSettings>,
+    /// The number's secrets, encrypted.
+    pub whatsapp_secrets: Option<Vec<u8>>,
+    /// Why the number cannot be used right now. Written by itself, never with the settings.
+    pub whatsapp_health: Option<WhatsappHealth>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its settings last changed.

@@ -7,6 +7,7 @@ use crate::id::{ChannelId, Ids, WorkspaceId};
 use crate::security::{SecretBox, SecurityError};
 use crate::store::{RepositoryError, Store};
 use crate::text::Name;
+use crate::whatsapp::{WhatsappEdit, WhatsappHealth, WhatsappSecrets, WhatsappSettings};
 use std::sync::Arc;
 
 /// Why an entry point could not be found or changed.
@@ -15,9 +16,18 @@ pub enum ChannelError {
     /// There is none with this id here.
     #[error("no such channel")]
     NotFound,
-    /// Somebody else changed the assistant's settings meanwhile.
-    #[error("the assistant's settings changed meanwhile")]
+    /// Somebody else changed the same settings meanwhile.
+    #[error("the settings changed meanwhile")]
     Changed,
+    /// Another channel is the same WhatsApp number.
+    #[error("another channel is this WhatsApp number already")]
+    NumberTaken,
+    /// A WhatsApp channel is a number, and only such a channel is.
+    #[error("a channel of kind whatsapp needs the settings of its number, and no other kind has them")]
+    NumberMissing,
+    /// A channel stays the number that it is: its conversations go over it.
+    #[error("a channel stays the WhatsApp number that it is")]
+    NumberFixed,
     /// A workspace keeps at least one web channel.
     #[error("this is the last web channel of the workspace")]
     LastWebChannel,
@@ -44,6 +54,8 @@ pub struct NewChannel {
     pub assistant: AssistantSettings,
     /// The assistant's key.
     pub assistant_key: Option<ModelKey>,
+    /// The number that it is, on WhatsApp, and its secrets.
+    pub whatsapp: Option<(WhatsappSettings, WhatsappSecrets)>,
 }
 
 /// What shall be different; `None` stays.
@@ -61,6 +73,8 @@ pub struct EditChannel {
     pub assistant_was: Option<AssistantSettings>,
     /// The assistant's key; `Some(None)` takes it away. Without a new one it goes away with a change of the model server's address.
     pub assistant_key: Option<Option<ModelKey>>,
+    /// The number that it is, on WhatsApp.
+    pub whatsapp: WhatsappEdit,
 }
 
 /// Entry points: making them, and telling where a request belongs.
@@ -184,7 +198,12 @@ impl ChannelService {
             identity,
             assistant,
             assistant_key,
+            whatsapp,
         } = new;
+        if whatsapp.is_some() != (kind == ChannelKind::Whatsapp) {
+            return Err(ChannelError::NumberMissing);
+        }
+        let (whatsapp, secrets) = whatsapp.unzip();
         let id = ChannelId(self.ids.ordered());
         let channel = Channel {
             id,
@@ -195,12 +214,15 @@ impl ChannelService {
             identity,
             assistant,
             assistant_key: assistant_key.map(|key| self.secrets.seal(key.expose().as_bytes())).transpose()?,
+            whatsapp,
+            whatsapp_secrets: self.seal(&secrets.unwrap_or_default())?,
+            whatsapp_health: None,
             created_at: now,
             updated_at: now,
             deleted_at: None,
         };
         let work = self.store.begin().await?;
-        work.channels().insert(&channel).await?;
+        work.channels().insert(&channel).await.map_err(number_taken)?;
         work.commit().await?;
         self.changed(workspace);
         Ok(channel)
@@ -212,7 +234,7 @@ impl ChannelService {
     /// What [`ChannelError`] says.
     pub async fn edit(&self, workspace: WorkspaceId, id: ChannelId, edit: EditChannel) -> Result<Channel, ChannelError> {
         let work = self.store.begin().await?;
-        let known = work.channels().find(workspace, id).await?;
+        let known = work.channels().find_for_update(workspace, id).await?;
         let mut channel = known.filter(|channel| channel.deleted_at.is_none()).ok_or(ChannelError::NotFound)?;
         channel.name = edit.name.unwrap_or(channel.name);
         channel.origins = edit.origins.unwrap_or(channel.origins);
@@ -230,11 +252,86 @@ impl ChannelService {
         if let Some(key) = edit.assistant_key {
             channel.assistant_key = key.map(|key| self.secrets.seal(key.expose().as_bytes())).transpose()?;
         }
+        self.edit_number(&mut channel, edit.whatsapp)?;
         channel.updated_at = self.clock.now();
-        work.channels().update(&channel).await?;
+        work.channels().update(&channel).await.map_err(number_taken)?;
+        if channel.whatsapp_health.take().is_some() {
+            // Whatever was wrong may be mended now: the next message finds out.
+            work.channels().set_health(channel.id, None).await?;
+        }
         work.commit().await?;
         self.changed(workspace);
         Ok(channel)
+    }
+
+    fn edit_number(&self, channel: &mut Channel, edit: WhatsappEdit) -> Result<(), ChannelError> {
+        let touched = edit.settings.is_some() || edit.access_token.is_some() || edit.app_secret.is_some() || edit.verify_token.is_some();
+        if !touched {
+            return Ok(());
+        }
+        if channel.kind != ChannelKind::Whatsapp {
+            return Err(ChannelError::NumberMissing);
+        }
+        let mut moves = false;
+        if edit.settings_were.is_some_and(|were| Some(were) != channel.whatsapp) {
+            return Err(ChannelError::Changed);
+        }
+        if let Some(settings) = edit.settings {
+            let known = channel.whatsapp.as_ref().map(|known| &known.phone_number_id);
+            if known.is_some_and(|known| *known != settings.phone_number_id) {
+                return Err(ChannelError::NumberFixed);
+            }
+            moves = channel.whatsapp.as_ref().and_then(|known| known.graph_base_url.as_ref()) != settings.graph_base_url.as_ref();
+            channel.whatsapp = Some(settings);
+        }
+        if !moves && edit.access_token.is_none() && edit.app_secret.is_none() && edit.verify_token.is_none() {
+            return Ok(());
+        }
+        let mut secrets = self.number_secrets(channel).unwrap_or_else(|error| {
+            // They were sealed with another key of the server, and new ones are the way out.
+            tracing::warn!(%error, channel = %channel.id, "the stored secrets of a channel cannot be opened, and are replaced");
+            WhatsappSecrets::default()
+        });
+        if moves {
+            // A token belongs to its platform: nobody else may get it.
+            secrets.access_token = None;
+        }
+        secrets.access_token = edit.access_token.unwrap_or(secrets.access_token);
+        secrets.app_secret = edit.app_secret.unwrap_or(secrets.app_secret);
+        secrets.verify_token = edit.verify_token.unwrap_or(secrets.verify_token);
+        channel.whatsapp_secrets = self.seal(&secrets)?;
+        Ok(())
+    }
+
+    /// A number's own secrets, without the operator's.
+    ///
+    /// # Errors
+    /// The stored secrets cannot be opened.
+    pub fn number_secrets(&self, channel: &Channel) -> Result<WhatsappSecrets, SecurityError> {
+        let Some(sealed) = &channel.whatsapp_secrets else {
+            return Ok(WhatsappSecrets::default());
+        };
+        serde_json::from_slice(&self.secrets.open(sealed)?).map_err(|error| SecurityError(error.to_string()))
+    }
+
+    fn seal(&self, secrets: &WhatsappSecrets) -> Result<Option<Vec<u8>>, SecurityError> {
+        if *secrets == WhatsappSecrets::default() {
+            return Ok(None);
+        }
+        let plain = serde_json::to_vec(secrets).map_err(|error| SecurityError(error.to_string()))?;
+        self.secrets.seal(&plain).map(Some)
+    }
+
+    /// Notes why a number cannot be used right now, or that it can again.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub async fn set_health(&self, channel: &Channel, health: Option<WhatsappHealth>) -> Result<(), RepositoryError> {
+        let work = self.store.begin().await?;
+        work.channels().set_health(channel.id, health.as_ref()).await?;
+        work.commit().await?;
+        self.changed(channel.workspace_id);
+        Ok(())
     }
 
     /// Takes it out of use. Its conversations stay.
@@ -258,6 +355,13 @@ impl ChannelService {
 
     fn changed(&self, workspace: WorkspaceId) {
         self.bus.publish(DomainEvent::Access(AccessChange::ChannelsChanged(workspace)));
+    }
+}
+
+fn number_taken(error: RepositoryError) -> ChannelError {
+    match error {
+        RepositoryError::Conflict => ChannelError::NumberTaken,
+        other => other.into(),
     }
 }
 

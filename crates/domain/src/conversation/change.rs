@@ -1,4 +1,4 @@
-use super::{AgentMark, Conversation};
+use super::{AgentMark, Conversation, ExternalId};
 use crate::audit::AuditEntry;
 use crate::event::{ConversationChange, MessageChange};
 use crate::id::JobId;
@@ -37,7 +37,8 @@ impl ChangedFields {
             subject: before.subject != after.subject,
             labels: before.labels != after.labels,
             flag: before.flag != after.flag,
-            customer: (&before.customer_name, &before.customer_email, &before.seller) != (&after.customer_name, &after.customer_email, &after.seller),
+            customer: (&before.customer_name, &before.customer_email, &before.seller, phone(before))
+                != (&after.customer_name, &after.customer_email, &after.seller, phone(after)),
             visitor_status: before.status.for_visitor() != after.status.for_visitor(),
             visitor_handler: before.handler.for_visitor() != after.handler.for_visitor(),
         }
@@ -71,12 +72,16 @@ impl ChangedFields {
     }
 }
 
+fn phone(conversation: &Conversation) -> Option<&str> {
+    conversation.whatsapp.as_ref().and_then(|thread| thread.customer_phone.as_deref())
+}
+
 /// What the commands' rules know beside the conversation, loaded before they run.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// The message that the command names, as it is now.
     pub message: Option<Arc<Message>>,
-    /// The message stored under the command's client id, if that id is known to be taken.
+    /// The message stored under the command's client id or the platform's id, if that is known to be taken.
     pub stored_first: Option<Arc<Message>>,
     /// For what a browser tells again: the message in the place that it names among equal ones.
     pub equal: Option<Arc<Message>>,
@@ -114,8 +119,10 @@ pub struct Change {
     pub jobs: Vec<Job>,
     /// Work that is done, or not wanted any more.
     pub finished_jobs: Vec<JobId>,
-    /// What is told to everybody once it is durable, unless the change has a number and tells itself.
+    /// What is told to everybody once it is durable, beside a change that has a number.
     pub signal: Option<SignalKind>,
+    /// What the platform of a channel calls the outcome's message from now on, and which part of it.
+    pub external_id: Option<(ExternalId, usize)>,
     /// What changed of the conversation's own fields.
     pub fields: ChangedFields,
     /// Whether it took a number.
@@ -158,6 +165,7 @@ impl Change {
             jobs: Vec::new(),
             finished_jobs: Vec::new(),
             signal: None,
+            external_id: None,
             fields: ChangedFields::default(),
             numbered: false,
             public: false,

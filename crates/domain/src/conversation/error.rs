@@ -18,6 +18,12 @@ pub enum CommandError {
     /// The client id was used for another content.
     #[error("this client id was used for another message")]
     ClientIdReused,
+    /// On WhatsApp: the customer has not written for a day.
+    #[error("the customer has not written for 24 hours, so WhatsApp takes only a template now; send one, or wait until the customer writes")]
+    WindowClosed,
+    /// A file in `attachment_ids` is not this caller's to send here.
+    #[error("a file in attachment_ids is unknown, was sent before, or was not uploaded by you for this conversation; upload it again")]
+    AttachmentUnknown,
     /// The assistant was about to answer, and the conversation is not its own any more.
     #[error("somebody else handles the conversation now")]
     HandlerChanged,

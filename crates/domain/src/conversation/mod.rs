@@ -13,10 +13,14 @@ mod writer;
 
 pub use change::{Change, ChangedFields, Facts, Outcome};
 pub use command::{
-    Action, Actor, AgentActor, AssistantActor, Command, NewAnswer, NewMessage, NewMove, ReportedActor, SubjectEdit, ToldMessage, VisitorActor, apply,
+    Action, Actor, AgentActor, AssistantActor, Command, DeliveryReport, ExternalId, Fresh, MediaArrival, NewAnswer, NewMessage, NewMove, PartReport,
+    ReportedActor, Structured, SubjectEdit, ToldMessage, VisitorActor, apply,
 };
 pub use error::{CommandError, ReadError};
-pub use model::{AgentMark, Audience, Conversation, ConversationKind, Flag, HandledBy, Handler, ReadMark, Seller, Status, Subject, VisitorView};
+pub use model::{
+    AgentMark, Audience, Conversation, ConversationKind, Flag, HandledBy, Handler, MESSAGES_PER_NUMBER, ReadMark, Seller, Status, Subject, VisitorView,
+    WHATSAPP_WINDOW, WhatsappThread,
+};
 pub use reader::{Catchup, ConversationReader, History, MAX_CATCHUP, Viewer};
 pub use repository::{AgentMarkRepository, AssigneeFilter, ConversationFilter, ConversationRepository, PartyId};
 pub(crate) use service::new_conversation;
@@ -24,5 +28,5 @@ pub use service::{
     AssignError, BeginConversation, BeginError, Begun, ChatRef, ChatsOfVisitor, ConversationRef, ConversationService, MarketplaceConversation, MessageRef,
     Party, Save, SaveError, Saved, SavedMessage, SendMessage, Sent, Starter, StoredChat, Told, ToldAll,
 };
-pub use store::{CommitItem, CommitOutcome, ConversationStore, MessageKey};
+pub use store::{CommitItem, CommitOutcome, ConversationStore, MessageKey, Naming};
 pub use writer::{ConversationWriter, Done, WriterSettings};

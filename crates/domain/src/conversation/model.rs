@@ -4,6 +4,7 @@ use crate::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorI
 use crate::message::{Message, Side};
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
+use std::time::Duration;
 
 /// The door a conversation began by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ pub enum ConversationKind {
     Stored,
     /// `/api/conversations`: a customer and a seller about a listing.
     Marketplace,
+    /// A customer on WhatsApp and a number of ours.
+    Whatsapp,
 }
 
 impl ConversationKind {
@@ -28,6 +31,7 @@ impl ConversationKind {
             Self::Room => "room",
             Self::Stored => "stored",
             Self::Marketplace => "marketplace",
+            Self::Whatsapp => "whatsapp",
         }
     }
 
@@ -39,6 +43,7 @@ impl ConversationKind {
             "room" => Some(Self::Room),
             "stored" => Some(Self::Stored),
             "marketplace" => Some(Self::Marketplace),
+            "whatsapp" => Some(Self::Whatsapp),
             _ => None,
         }
     }
@@ -47,7 +52,7 @@ impl ConversationKind {
     #[must_use]
     pub const fn first_handler(self, assistant: &AssistantSettings) -> Handler {
         let assistant_answers = match self {
-            Self::Chat => assistant.enabled,
+            Self::Chat | Self::Whatsapp => assistant.enabled,
             Self::Room => assistant.enabled && assistant.in_rooms,
             Self::Stored | Self::Marketplace => false,
         };
@@ -212,6 +217,38 @@ pub struct Seller {
     pub email: String,
 }
 
+/// Where a conversation on WhatsApp goes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WhatsappThread {
+    /// Its number in the workspace, for a family whose ids are numbers. It never changes.
+    pub number: i64,
+    /// The number of ours that the customer wrote to, as the platform calls it. It never changes.
+    pub phone_number_id: String,
+    /// The customer's number in digits; `None` while it is hidden.
+    pub customer_phone: Option<String>,
+    /// Until when words may be sent freely; `None` while the customer has not written.
+    pub window_expires_at: Option<Timestamp>,
+}
+
+/// How long after the customer's last message words may be sent freely (WhatsApp Business Platform, "customer service windows").
+pub const WHATSAPP_WINDOW: Duration = Duration::from_secs(24 * 60 * 60);
+/// A message's number is its conversation's times this, and its place: both fit into a JSON number.
+pub const MESSAGES_PER_NUMBER: i64 = 1 << 21;
+
+impl WhatsappThread {
+    /// Whether words may be sent freely.
+    #[must_use]
+    pub fn is_open(&self, now: Timestamp) -> bool {
+        self.window_expires_at.is_some_and(|end| now < end)
+    }
+
+    /// The number of the message in a place.
+    #[must_use]
+    pub const fn message_number(&self, seq: i64) -> i64 {
+        self.number.saturating_mul(MESSAGES_PER_NUMBER).saturating_add(seq)
+    }
+}
+
 /// A warning sign on a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flag {
@@ -278,6 +315,8 @@ pub struct Conversation {
     pub visitor_id: VisitorId,
     /// Who sells, in a marketplace; it never changes.
     pub seller: Option<Seller>,
+    /// Where it goes to, on WhatsApp.
+    pub whatsapp: Option<WhatsappThread>,
     /// What the customer's side knows it by; a proof.
     pub room_key: RoomKey,
     /// The door it began by.

@@ -139,6 +139,38 @@ impl ConversationReader {
             .ok_or(ReadError::NotFound)
     }
 
+    /// One conversation on WhatsApp that is not deleted, by its number in the workspace: for staff.
+    ///
+    /// # Errors
+    /// What [`ReadError`] says.
+    pub async fn by_number(&self, workspace: WorkspaceId, number: i64) -> Result<Conversation, ReadError> {
+        let found = self.store.read().await?.conversations().find_by_number(workspace, number).await?;
+        found.filter(|conversation| conversation.deleted_at.is_none()).ok_or(ReadError::NotFound)
+    }
+
+    /// The conversations on WhatsApp, of one number of ours or of all, newest activity first: for staff.
+    ///
+    /// # Errors
+    /// What [`RepositoryError`] says.
+    pub async fn on_whatsapp(
+        &self,
+        workspace: WorkspaceId,
+        phone_number_id: Option<&str>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, RepositoryError> {
+        let read = self.store.read().await?;
+        read.conversations().list_on_whatsapp(workspace, phone_number_id, offset, limit).await
+    }
+
+    /// What people and the assistant said in a conversation: the `limit` that stand before the newest `offset`, by place rising.
+    ///
+    /// # Errors
+    /// What [`RepositoryError`] says.
+    pub async fn said(&self, conversation: ConversationId, offset: usize, limit: usize) -> Result<Vec<Message>, RepositoryError> {
+        self.store.read().await?.messages().newest_said(conversation, offset, limit).await
+    }
+
     /// A page of the workspace's conversations, with the reader's own marks.
     ///
     /// # Errors

@@ -59,6 +59,17 @@ pub trait ConversationRepository: Send + Sync {
     async fn find_by_room_key(&self, key: RoomKey) -> Result<Option<Conversation>, RepositoryError>;
     /// The one that a client calls so, deleted or not.
     async fn find_by_client_ref(&self, workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Result<Option<Conversation>, RepositoryError>;
+    /// The one with this number, deleted or not.
+    async fn find_by_number(&self, workspace: WorkspaceId, number: i64) -> Result<Option<Conversation>, RepositoryError>;
+    /// Those on WhatsApp with at least one message, of one number of ours or of all, deleted ones left out, newest activity first by
+    /// (`last_message_at`, id).
+    async fn list_on_whatsapp(
+        &self,
+        workspace: WorkspaceId,
+        phone_number_id: Option<&str>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, RepositoryError>;
     /// Those of a workspace, newest activity first by (`last_message_at`, id).
     async fn list(
         &self,

@@ -1,6 +1,6 @@
-use super::{AgentMark, Conversation};
+use super::{AgentMark, Conversation, ExternalId};
 use crate::audit::AuditEntry;
-use crate::id::{ConversationId, JobId, KeyHash, MessageId};
+use crate::id::{AttachmentId, ConversationId, JobId, KeyHash, MessageId, WorkspaceId};
 use crate::job::Job;
 use crate::message::{AuthorId, Message, SenderKind};
 use crate::store::RepositoryError;
@@ -16,8 +16,25 @@ pub enum MessageKey {
     Place(ConversationId, i64),
     /// By author and the author's client id.
     ClientId(ConversationId, AuthorId, String),
+    /// By what the platform of its channel calls it, or a part of it; it may be in any conversation of the channel.
+    ExternalId(ExternalId),
     /// The so-many-th (from 1, by place) public message of this kind of sender with this content.
     Equal(ConversationId, SenderKind, KeyHash, usize),
+}
+
+/// What the platform of a channel calls a part of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Naming {
+    /// The platform's id, unique in the channel.
+    pub external_id: ExternalId,
+    /// Whose.
+    pub workspace_id: WorkspaceId,
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// The message.
+    pub message_id: MessageId,
+    /// Which part of it, from 0.
+    pub part: usize,
 }
 
 /// What one batch does to one conversation. All of it is written, or nothing.
@@ -31,6 +48,12 @@ pub struct CommitItem {
     pub inserted: Vec<Arc<Message>>,
     /// Messages that changed.
     pub updated: Vec<Arc<Message>>,
+    /// What a platform calls messages from now on.
+    pub named: Vec<Naming>,
+    /// Files that messages carry from now on.
+    pub attached: Vec<(AttachmentId, MessageId)>,
+    /// Messages whose files are deleted from now on.
+    pub detached: Vec<MessageId>,
     /// Agents' own marks; a mark that is not ahead of the stored one changes nothing.
     pub agent_marks: Vec<AgentMark>,
     /// Lines for the audit log.
@@ -48,7 +71,8 @@ pub enum CommitOutcome {
     Stored,
     /// The row has another version (or is gone): nothing of the item was written.
     Stale,
-    /// The author has used one of the client ids in this conversation before: nothing of the item was written.
+    /// The author has used one of the client ids in this conversation before, or the channel has a message with one of the platform's
+    /// ids: nothing of the item was written.
     ClientIdTaken,
 }
 

@@ -1,5 +1,7 @@
+use super::Delivery;
+use crate::attachment::AttachedFile;
 use crate::clock::Timestamp;
-use crate::id::{AgentId, ConversationId, KeyHash, MessageId, VisitorId, WorkspaceId};
+use crate::id::{AgentId, AttachmentId, ConversationId, KeyHash, MessageId, VisitorId, WorkspaceId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -146,6 +148,20 @@ pub enum MessageKind {
     Appointment,
     /// A line of the server.
     System,
+    /// Files, perhaps with words.
+    File,
+    /// A place on the map.
+    Location,
+    /// Cards of people.
+    Contacts,
+    /// Goods that a customer asks for.
+    Order,
+    /// What came and cannot be shown.
+    Unsupported,
+    /// A text that the platform has approved, with its places filled in.
+    Template,
+    /// Words with choices to tap on.
+    Interactive,
 }
 
 impl MessageKind {
@@ -157,6 +173,13 @@ impl MessageKind {
             Self::Offer => "offer",
             Self::Appointment => "appointment",
             Self::System => "system",
+            Self::File => "file",
+            Self::Location => "location",
+            Self::Contacts => "contacts",
+            Self::Order => "order",
+            Self::Unsupported => "unsupported",
+            Self::Template => "template",
+            Self::Interactive => "interactive",
         }
     }
 
@@ -168,6 +191,13 @@ impl MessageKind {
             "offer" => Some(Self::Offer),
             "appointment" => Some(Self::Appointment),
             "system" => Some(Self::System),
+            "file" => Some(Self::File),
+            "location" => Some(Self::Location),
+            "contacts" => Some(Self::Contacts),
+            "order" => Some(Self::Order),
+            "unsupported" => Some(Self::Unsupported),
+            "template" => Some(Self::Template),
+            "interactive" => Some(Self::Interactive),
             _ => None,
         }
     }
@@ -177,8 +207,20 @@ impl MessageKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MessageStatus {
-    /// Stored, and so delivered on the web.
+    /// Waits to be sent to the platform of its channel.
+    Queued,
+    /// Whether the platform took it is not known; it is not sent again by itself.
+    Unknown,
+    /// On the web stored, and so delivered; on a channel taken by the platform.
     Sent,
+    /// It reached the customer's device.
+    Delivered,
+    /// The customer has seen it.
+    Read,
+    /// It will not reach the customer.
+    Failed,
+    /// The channel sends nothing out: it stays here.
+    Logged,
 }
 
 impl MessageStatus {
@@ -186,7 +228,13 @@ impl MessageStatus {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Queued => "queued",
+            Self::Unknown => "unknown",
             Self::Sent => "sent",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Failed => "failed",
+            Self::Logged => "logged",
         }
     }
 
@@ -194,7 +242,13 @@ impl MessageStatus {
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         match word {
+            "queued" => Some(Self::Queued),
+            "unknown" => Some(Self::Unknown),
             "sent" => Some(Self::Sent),
+            "delivered" => Some(Self::Delivered),
+            "read" => Some(Self::Read),
+            "failed" => Some(Self::Failed),
+            "logged" => Some(Self::Logged),
             _ => None,
         }
     }
@@ -236,6 +290,8 @@ pub struct Message {
     pub text: String,
     /// Content of a structured kind.
     pub payload: Option<serde_json::Value>,
+    /// Files.
+    pub attachments: Vec<AttachedFile>,
     /// The message it answers.
     pub reply_to: Option<MessageId>,
     /// Signs on it.
@@ -248,6 +304,8 @@ pub struct Message {
     pub content: KeyHash,
     /// How far it got.
     pub status: MessageStatus,
+    /// What a channel's platform knows it by, and how far each part of it got. `None` on the web.
+    pub delivery: Option<Delivery>,
     /// Whether only agents see it: a note.
     pub private: bool,
     /// Messages of the visitor up to and with this one.
@@ -269,6 +327,7 @@ impl Message {
     pub fn delete(&mut self, now: Timestamp) {
         self.text = String::new();
         self.payload = None;
+        self.attachments.clear();
         self.metadata = None;
         self.reactions.clear();
         self.deleted_at = Some(now);
@@ -287,9 +346,28 @@ impl Message {
         true
     }
 
+    /// What the platform of its channel knows it by.
+    #[must_use]
+    pub fn external_id(&self) -> Option<&str> {
+        self.delivery.as_ref().and_then(Delivery::external_id)
+    }
+
     /// SHA-256 over what makes a message the same when it is sent again.
     #[must_use]
     pub fn content_hash(kind: MessageKind, text: &str, payload: Option<&serde_json::Value>, reply_to: Option<MessageId>, private: bool) -> KeyHash {
+        Self::content_hash_with(kind, text, payload, &[], reply_to, private)
+    }
+
+    /// The same with files. Without any it is [`Self::content_hash`].
+    #[must_use]
+    pub fn content_hash_with(
+        kind: MessageKind,
+        text: &str,
+        payload: Option<&serde_json::Value>,
+        attachments: &[AttachmentId],
+        reply_to: Option<MessageId>,
+        private: bool,
+    ) -> KeyHash {
         let mut hash = Sha256::new();
         let payload = payload.map(ToString::to_string).unwrap_or_default();
         let reply_to = reply_to.map(|id| id.to_string()).unwrap_or_default();
@@ -297,6 +375,9 @@ impl Message {
             // The length first: parts cannot run into one another.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
+        }
+        for file in attachments {
+            hash.update(file.0.as_bytes());
         }
         KeyHash(hash.finalize().into())
     }

@@ -285,7 +285,7 @@ impl Message {
         let open = match self.kind {
             MessageKind::Offer => ProposalStatus::Pending,
             MessageKind::Appointment => ProposalStatus::Requested,
-            MessageKind::Text | MessageKind::System => return None,
+            _ => return None,
         };
         let word = self.payload_field("status").and_then(Value::as_str);
         Some(word.and_then(|word| ProposalStatus::from_word(self.kind, word)).unwrap_or(open))

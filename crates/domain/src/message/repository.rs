@@ -55,6 +55,8 @@ pub trait MessageRepository: Send + Sync {
     async fn changed_after(&self, conversation: ConversationId, audience: Audience, after: i64, limit: usize) -> Result<Vec<Message>, RepositoryError>;
     /// The newest `each` public messages of each conversation, by conversation and then place, rising.
     async fn newest_of(&self, conversations: &[ConversationId], each: usize) -> Result<Vec<Message>, RepositoryError>;
+    /// What people and the assistant said, without lines of the server: the `limit` that stand before the newest `offset`, by place rising.
+    async fn newest_said(&self, conversation: ConversationId, offset: usize, limit: usize) -> Result<Vec<Message>, RepositoryError>;
     /// Adds the first messages of a conversation, in the unit of work that makes it.
     async fn insert(&self, messages: &[Message]) -> Result<(), RepositoryError>;
 }

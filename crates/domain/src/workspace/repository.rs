@@ -14,6 +14,9 @@ pub trait WorkspaceRepository: Send + Sync {
     async fn list(&self) -> Result<Vec<Workspace>, RepositoryError>;
     /// Adds one; [`RepositoryError::Conflict`] if the name is taken.
     async fn insert(&self, workspace: &Workspace) -> Result<(), RepositoryError>;
+    /// The next number for a conversation of a family whose ids are numbers: 1, 2, 3 … Whoever asks meanwhile waits until this unit of
+    /// work ends.
+    async fn next_conversation_number(&self, id: WorkspaceId) -> Result<i64, RepositoryError>;
     /// Writes one; [`RepositoryError::Conflict`] if the name is taken.
     async fn update(&self, workspace: &Workspace) -> Result<(), RepositoryError>;
 }

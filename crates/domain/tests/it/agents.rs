@@ -194,6 +194,7 @@ fn new_channel(kind: ChannelKind, origins: &[&str]) -> NewChannel {
         identity: IdentityRule::Optional,
         assistant: AssistantSettings::default(),
         assistant_key: None,
+        whatsapp: None,
     }
 }
 

@@ -10,4 +10,5 @@ mod marketplace;
 mod resume;
 mod support;
 mod visitors;
+mod whatsapp;
 mod writer;

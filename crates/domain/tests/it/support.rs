@@ -354,15 +354,7 @@ impl Node {
 }
 
 pub fn new_message(text: &str) -> NewMessage {
-    NewMessage {
-        id: MessageId(an_id()),
-        text: MessageText::parse(text).unwrap(),
-        proposal: None,
-        private: false,
-        reply_to: None,
-        client_id: None,
-        sent_at: None,
-    }
+    NewMessage::text(MessageId(an_id()), MessageText::parse(text).unwrap())
 }
 
 pub fn send(text: &str) -> Action {

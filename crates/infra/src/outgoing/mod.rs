@@ -5,10 +5,12 @@
 
 mod address;
 mod allowed;
+mod remote_file;
 mod resolver;
 
 use address::is_public;
 use allowed::Allowed;
+pub use remote_file::GuardedRemoteFiles;
 use reqwest::{Client, Method, RequestBuilder, Url, redirect, retry};
 use resolver::{GuardedResolver, PrivateAddress};
 use std::collections::HashMap;
@@ -18,6 +20,8 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+/// How long an idle connection is kept for the next request.
+const IDLE: Duration = Duration::from_secs(20);
 /// The most clients kept; each has its own time for connections.
 const MOST_CLIENTS: usize = 16;
 
@@ -100,6 +104,8 @@ impl GuardedClient {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .retry(retry::never())
+            // A server that closes an idle connection just when a request goes out leaves it unknown whether it came: better a new one.
+            .pool_idle_timeout(IDLE)
             .connect_timeout(connect);
         if trust == Trust::Settings {
             builder = builder.dns_resolver(GuardedResolver);

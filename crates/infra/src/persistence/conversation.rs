@@ -1,5 +1,5 @@
 use super::entity::conversation::{ActiveModel, Column, Entity, Model};
-use super::entity::{agent_mark, job, message, session, visitor};
+use super::entity::{agent_mark, attachment, delivery, job, message, session, visitor};
 use super::error::failure;
 use super::rows::{Direction, Literally, all, containing, insert_new, keyset, locked, locked_for_deletion, rows};
 use super::store::{Connection, SeaOrmRepositories};
@@ -121,6 +121,22 @@ pub(super) fn called(workspace: WorkspaceId, kind: ConversationKind, client_ref:
         .literally("client_ref IS NOT NULL")
 }
 
+/// What has this number.
+pub(super) fn numbered(workspace: WorkspaceId, number: i64) -> Select<Entity> {
+    of(workspace).filter(Column::Number.eq(number)).literally("number IS NOT NULL")
+}
+
+/// What goes on over WhatsApp, newest activity first.
+pub(super) fn on_whatsapp(workspace: WorkspaceId, phone_number_id: Option<&str>, offset: usize, limit: usize) -> Select<Entity> {
+    let mut select = of(workspace).literally("whatsapp_number_id IS NOT NULL AND last_seq > 0 AND deleted_at IS NULL");
+    if let Some(id) = phone_number_id {
+        select = select.filter(Column::WhatsappNumberId.eq(id));
+    }
+    keyset(select, (Column::LastMessageAt, Column::Id), Direction::Falling, None)
+        .offset(rows(offset))
+        .limit(rows(limit))
+}
+
 fn by_activity(conversation: &Conversation) -> Cursor {
     Cursor {
         value: conversation.last_message_at.millis(),
@@ -148,6 +164,21 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
     async fn find_by_client_ref(&self, workspace: WorkspaceId, kind: ConversationKind, client_ref: &str) -> Result<Option<Conversation>, RepositoryError> {
         let found = called(workspace, kind, client_ref).one(&self.db).await.map_err(failure)?;
         found.map(Conversation::try_from).transpose()
+    }
+
+    async fn find_by_number(&self, workspace: WorkspaceId, number: i64) -> Result<Option<Conversation>, RepositoryError> {
+        let found = numbered(workspace, number).one(&self.db).await.map_err(failure)?;
+        found.map(Conversation::try_from).transpose()
+    }
+
+    async fn list_on_whatsapp(
+        &self,
+        workspace: WorkspaceId,
+        phone_number_id: Option<&str>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, RepositoryError> {
+        all(on_whatsapp(workspace, phone_number_id, offset, limit).all(&self.db).await.map_err(failure)?)
     }
 
     async fn list(
@@ -301,6 +332,23 @@ impl<C: Connection> ConversationRepository for SeaOrmRepositories<C> {
                 .map_err(failure)?;
             job::Entity::delete_many()
                 .filter(job::Column::ConversationId.is_in(some()))
+                .exec(&self.db)
+                .await
+                .map_err(failure)?;
+            delivery::Entity::delete_many()
+                .filter(delivery::Column::ConversationId.is_in(some()))
+                .exec(&self.db)
+                .await
+                .map_err(failure)?;
+            // Their bytes are elsewhere: whoever removes those removes the rows.
+            let gone = attachment::ActiveModel {
+                deleted_at: Set(Some(deleted_before.into())),
+                ..Default::default()
+            };
+            attachment::Entity::update_many()
+                .set(gone)
+                .filter(attachment::Column::ConversationId.is_in(some()))
+                .filter(attachment::Column::DeletedAt.is_null())
                 .exec(&self.db)
                 .await
                 .map_err(failure)?;

@@ -1,12 +1,13 @@
 //! Where the writer reads; its commits are in `commit/`.
 
 use super::commit;
+use super::delivery;
 use super::entity::{conversation, message};
 use super::error::{failure, hash, unreadable};
 use super::rows::{Literally, all};
 use super::store::SeaOrmStore;
 use async_trait::async_trait;
-use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, MessageKey};
+use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, ExternalId, MessageKey, Naming};
 use parlor_domain::id::{ConversationId, KeyHash, MessageId};
 use parlor_domain::message::{Message, SenderKind};
 use parlor_domain::store::RepositoryError;
@@ -37,8 +38,8 @@ pub(super) fn by_keys(keys: &[&MessageKey]) -> Select<message::Entity> {
                 .add(Column::ConversationId.eq(conversation.0))
                 .add(Column::AuthorId.eq(author.0))
                 .add(Column::ClientId.eq(client_id.as_str())),
-            // Only counting finds it: `ids_of_equals`.
-            MessageKey::Equal(..) => one.add(Expr::val(false)),
+            // `ids_of_equals` and `ids_of_named` find them.
+            MessageKey::Equal(..) | MessageKey::ExternalId(..) => one.add(Expr::val(false)),
         })
     });
     message::Entity::find().filter(any)
@@ -101,6 +102,26 @@ async fn ids_of_equals(store: &SeaOrmStore, keys: &[MessageKey]) -> Result<HashM
     Ok(found)
 }
 
+/// The ids of the messages that some [`MessageKey::ExternalId`] point to; the parts of one message have a name each.
+async fn ids_of_named(store: &SeaOrmStore, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Vec<MessageKey>>, RepositoryError> {
+    let names: Vec<&ExternalId> = keys
+        .iter()
+        .filter_map(|key| match key {
+            MessageKey::ExternalId(name) => Some(name),
+            _ => None,
+        })
+        .collect();
+    let mut found: HashMap<MessageKey, Vec<MessageKey>> = HashMap::new();
+    for some in names.chunks(SOME) {
+        let rows = delivery::called(some.iter().copied()).all(&store.reader).await.map_err(failure)?;
+        for naming in all::<_, Naming>(rows)? {
+            let id = MessageKey::Id(naming.conversation_id, naming.message_id);
+            found.entry(id).or_default().push(MessageKey::ExternalId(naming.external_id));
+        }
+    }
+    Ok(found)
+}
+
 /// A lane waits for its reads: one that never ends would stop all conversations of the lane.
 async fn patiently<T>(read: impl Future<Output = Result<T, RepositoryError>>) -> Result<T, RepositoryError> {
     let unanswered = |_| RepositoryError::Unavailable("the database does not answer".to_owned());
@@ -118,7 +139,8 @@ async fn rows_of(store: &SeaOrmStore, ids: &[ConversationId]) -> Result<Vec<Conv
 
 async fn messages_of(store: &SeaOrmStore, wanted: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
     let equals = ids_of_equals(store, wanted).await?;
-    let keys: Vec<&MessageKey> = wanted.iter().chain(equals.keys()).collect();
+    let named = ids_of_named(store, wanted).await?;
+    let keys: Vec<&MessageKey> = wanted.iter().chain(equals.keys()).chain(named.keys()).collect();
     let mut found = HashMap::new();
     for kind in [
         |key: &&MessageKey| matches!(key, MessageKey::Id(..)),
@@ -134,9 +156,12 @@ async fn messages_of(store: &SeaOrmStore, wanted: &[MessageKey]) -> Result<Vec<(
     }
     let wanted: HashSet<&MessageKey> = wanted.iter().collect();
     let pointing = |message: &Message| {
-        let own = keys_of(message);
-        let equal = equals.get(&MessageKey::Id(message.conversation_id, message.id)).cloned();
-        own.chain(equal).filter(|key| wanted.contains(key)).collect::<Vec<_>>()
+        let (own, id) = (keys_of(message), MessageKey::Id(message.conversation_id, message.id));
+        let names = named.get(&id).into_iter().flatten().cloned();
+        own.chain(equals.get(&id).cloned())
+            .chain(names)
+            .filter(|key| wanted.contains(key))
+            .collect::<Vec<_>>()
     };
     Ok(found
         .values()

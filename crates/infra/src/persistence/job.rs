@@ -6,17 +6,17 @@ use super::timestamp::StoredTime;
 use async_trait::async_trait;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::id::{JobId, WorkspaceId};
-use parlor_domain::job::{Claim, Job, JobRepository};
+use parlor_domain::job::{Claim, Job, JobKind, JobRepository};
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Select, Set, Statement};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Select, Set, Statement};
 
 /// What may be handed out: `$1` is now. Those of one conversation and of a kind that runs in order one after another; one
 /// that nobody tries any more does not hold up the others.
 const DUE: &str = "SELECT id FROM job WHERE dead_at IS NULL AND run_at <= $1 AND (claimed_until IS NULL OR claimed_until <= $1) \
-     AND (kind = 'offer_expiry' OR NOT EXISTS (SELECT 1 FROM job AS earlier WHERE earlier.conversation_id = job.conversation_id \
+     AND (kind IN ('offer_expiry', 'whatsapp_media') OR NOT EXISTS (SELECT 1 FROM job AS earlier WHERE earlier.conversation_id = job.conversation_id \
      AND earlier.kind = job.kind AND earlier.id < job.id AND earlier.dead_at IS NULL))";
 
 /// Looks whether anything may be handed out, without writing.
@@ -111,6 +111,11 @@ impl<C: Connection> JobRepository for SeaOrmRepositories<C> {
         Entity::delete_by_id(id.0).exec(&self.db).await.map(drop).map_err(failure)
     }
 
+    async fn waiting(&self, kind: JobKind) -> Result<u64, RepositoryError> {
+        let of_kind = Entity::find().filter(Column::Kind.eq(kind.as_str())).literally("dead_at IS NULL");
+        of_kind.count(&self.db).await.map_err(failure)
+    }
+
     async fn free_all(&self) -> Result<(), RepositoryError> {
         let claimed = Entity::update_many().set(free()).filter(Column::ClaimedBy.is_not_null());
         claimed.exec(&self.db).await.map(drop).map_err(failure)
@@ -138,5 +143,27 @@ impl<C: Connection> JobRepository for SeaOrmRepositories<C> {
             .filter(Column::WorkspaceId.eq(workspace.0))
             .literally("dead_at IS NOT NULL");
         one.exec(&self.db).await.map(|done| done.rows_affected == 1).map_err(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parlor_domain::job::JobKind;
+
+    /// The statement spells them out, so that its plan knows them.
+    #[test]
+    fn what_does_not_run_in_order_is_handed_out_beside_others() {
+        let kinds = [
+            JobKind::AssistantAnswer,
+            JobKind::OfferExpiry,
+            JobKind::WhatsappSend,
+            JobKind::WhatsappMedia,
+            JobKind::WhatsappRead,
+            JobKind::WhatsappReaction,
+        ];
+        for kind in kinds {
+            assert_eq!(DUE.contains(&format!("'{}'", kind.as_str())), !kind.runs_in_order(), "{kind:?}");
+        }
     }
 }

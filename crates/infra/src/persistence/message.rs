@@ -6,7 +6,7 @@ use super::store::{Connection, SeaOrmRepositories};
 use async_trait::async_trait;
 use parlor_domain::conversation::Audience;
 use parlor_domain::id::{ConversationId, MessageId};
-use parlor_domain::message::{HistoryPage, HistoryQuery, Message, MessageRepository};
+use parlor_domain::message::{HistoryPage, HistoryQuery, Message, MessageRepository, SenderKind};
 use parlor_domain::store::RepositoryError;
 use sea_orm::sea_query::{Asterisk, Expr, ExprTrait, Query, SelectStatement, UnionType};
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select};
@@ -75,6 +75,16 @@ pub(super) fn newest_of(conversations: &[ConversationId], each: usize) -> Select
         .order_by_asc(Column::Seq)
 }
 
+/// What people and the assistant said, newest first.
+pub(super) fn newest_said(conversation: ConversationId, offset: usize, limit: usize) -> Select<Entity> {
+    of(conversation)
+        .literally("NOT private")
+        .filter(Column::SenderKind.ne(SenderKind::System.as_str()))
+        .order_by_desc(Column::Seq)
+        .offset(rows(offset))
+        .limit(rows(limit))
+}
+
 #[async_trait]
 impl<C: Connection> MessageRepository for SeaOrmRepositories<C> {
     async fn find(&self, conversation: ConversationId, id: MessageId) -> Result<Option<Message>, RepositoryError> {
@@ -105,6 +115,12 @@ impl<C: Connection> MessageRepository for SeaOrmRepositories<C> {
 
     async fn newest_of(&self, conversations: &[ConversationId], each: usize) -> Result<Vec<Message>, RepositoryError> {
         all(newest_of(conversations, each).all(&self.db).await.map_err(failure)?)
+    }
+
+    async fn newest_said(&self, conversation: ConversationId, offset: usize, limit: usize) -> Result<Vec<Message>, RepositoryError> {
+        let mut found = newest_said(conversation, offset, limit).all(&self.db).await.map_err(failure)?;
+        found.reverse();
+        all(found)
     }
 
     async fn insert(&self, messages: &[Message]) -> Result<(), RepositoryError> {

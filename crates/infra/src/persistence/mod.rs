@@ -5,12 +5,15 @@
 
 mod agent;
 mod article;
+mod attachment;
 mod audit;
 mod channel;
 mod commit;
+mod contact;
 mod conversation;
 mod conversation_store;
 mod creation;
+mod delivery;
 mod entity;
 mod error;
 mod history;

@@ -4,24 +4,31 @@
 
 use super::agent;
 use super::article::{counts, likeliest};
-use super::conversation::{called, list, list_of_party, list_of_visitor, sold_by};
+use super::contact::{by_phone_id, by_user_id};
+use super::conversation::{called, list, list_of_party, list_of_visitor, numbered, on_whatsapp, sold_by};
 use super::conversation_store::{by_keys, with_content};
+use super::delivery::{self, inbound, known, told};
 use super::history::{Edge, NoteEdge, notes, public};
 use super::job::{dead, look};
-use super::message::{newest_of, since};
-use super::{SeaOrmStore, migrate, open_sqlite};
+use super::message::{newest_of, newest_said, since};
+use super::{SeaOrmStore, attachment, migrate, open_sqlite};
 use crate::testing::TestPostgres;
 use parlor_domain::agent::{Agent, Role};
 use parlor_domain::article::passages_of;
+use parlor_domain::attachment::{AttachedFile, Attachment, FileName};
 use parlor_domain::clock::Timestamp;
-use parlor_domain::conversation::{AssigneeFilter, Audience, Conversation, ConversationFilter, ConversationKind, Handler, MessageKey, PartyId, Seller, Status};
-use parlor_domain::id::{ConversationId, KeyHash, MessageId, WorkspaceId};
+use parlor_domain::conversation::{
+    AssigneeFilter, Audience, Conversation, ConversationFilter, ConversationKind, ConversationStore, ExternalId, Handler, MessageKey, Naming, PartyId, Seller,
+    Status, WhatsappThread,
+};
+use parlor_domain::id::{AttachmentId, ConversationId, FileKey, KeyHash, MessageId, VisitorId, WorkspaceId};
 use parlor_domain::job::{Job, JobKind};
-use parlor_domain::message::{AuthorId, Message};
+use parlor_domain::message::{AuthorId, Delivery, Message};
 use parlor_domain::page::{Cursor, Limit};
 use parlor_domain::store::Store;
+use parlor_domain::whatsapp::{Contact, Customer, EarlyNotice, Incoming, Notice};
 use parlor_testkit::Fixture;
-use parlor_testkit::build::{a_conversation, a_job, a_visitor, an_agent, an_article, an_id, by_visitor, note, say};
+use parlor_testkit::build::{a_conversation, a_job, a_visitor, an_agent, an_article, an_id, an_item, by_visitor, note, say};
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::SelectStatement;
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryTrait, Select, Statement};
@@ -288,6 +295,165 @@ async fn what_is_asked_again_and_again_waits_for_no_scan(store: &SeaOrmStore) {
             "a table is scanned:\n{plan}"
         );
     }
+}
+
+const THREADS: i64 = 2_000;
+
+fn phone_number_id(n: i64) -> String {
+    format!("83000000000000{}", n % 2)
+}
+
+fn wamid(n: i64) -> String {
+    format!("wamid.{n}")
+}
+
+/// Customers on two numbers, each with a message that came in and a file, among as many conversations elsewhere.
+async fn fill_with_customers(store: &SeaOrmStore) -> Fixture {
+    let mut fixture = Fixture::stored(store).await.unwrap();
+    let channel_id = fixture.channel.id;
+    let mut items = Vec::new();
+    let work = store.begin().await.unwrap();
+    for n in 0..THREADS {
+        let elsewhere = Conversation {
+            last_seq: 1,
+            last_message_at: Timestamp(n),
+            ..a_conversation(&fixture.visitor)
+        };
+        work.conversations().insert(&elsewhere).await.unwrap();
+        let visitor_id = VisitorId(an_id());
+        let conversation = Conversation {
+            kind: ConversationKind::Whatsapp,
+            visitor_id,
+            whatsapp: Some(WhatsappThread {
+                number: n + 1,
+                phone_number_id: phone_number_id(n),
+                customer_phone: None,
+                window_expires_at: None,
+            }),
+            last_message_at: Timestamp(n),
+            ..a_conversation(&fixture.visitor)
+        };
+        work.conversations().insert(&conversation).await.unwrap();
+        let contact = Contact {
+            visitor_id,
+            workspace_id: fixture.workspace.id,
+            channel_id,
+            conversation_id: conversation.id,
+            customer: Customer {
+                phone_id: Some(format!("phone-{n}")),
+                user_id: Some(format!("user-{n}")),
+                ..Customer::default()
+            },
+            created_at: Timestamp(n),
+            updated_at: Timestamp(n),
+        };
+        work.contacts().insert(&contact).await.unwrap();
+        let mut after = conversation.clone();
+        let sender = by_visitor(&after);
+        let message = Message {
+            delivery: Some(Delivery::received(wamid(n))),
+            ..say(&mut after, sender, "Hello")
+        };
+        work.attachments().insert(&a_file(&conversation, n, &message)).await.unwrap();
+        if n % 10 == 0 {
+            for of in [n, n + THREADS] {
+                let early = EarlyNotice {
+                    id: an_id(),
+                    external_id: ExternalId { channel_id, id: wamid(of) },
+                    notice: Notice::Change(Incoming::Revoke { target: wamid(of) }),
+                    received_at: Timestamp(n),
+                };
+                work.deliveries().keep_early(&early).await.unwrap();
+            }
+        }
+        let naming = Naming {
+            external_id: ExternalId { channel_id, id: wamid(n) },
+            workspace_id: fixture.workspace.id,
+            conversation_id: conversation.id,
+            message_id: message.id,
+            part: 0,
+        };
+        let mut item = an_item(conversation.version, &after, vec![message]);
+        item.conversation.version += 1;
+        item.named.push(naming);
+        fixture.conversation = item.conversation.clone();
+        items.push(item);
+    }
+    work.commit().await.unwrap();
+    store.commit(&items).await.unwrap();
+    store.writer.execute_unprepared("ANALYZE").await.unwrap();
+    fixture
+}
+
+/// One in a hundred is deleted, and one in a hundred waits for its message.
+fn a_file(conversation: &Conversation, n: i64, message: &Message) -> Attachment {
+    Attachment {
+        file: AttachedFile {
+            id: AttachmentId(an_id()),
+            name: FileName::label("photo.png"),
+            mime: "image/png".to_owned(),
+            size: 1,
+            width: Some(1),
+            height: Some(1),
+        },
+        workspace_id: conversation.workspace_id,
+        conversation_id: conversation.id,
+        message_id: (n % 100 != 1).then_some(message.id),
+        uploaded_by: message.sender.author(),
+        key: FileKey(an_id()),
+        created_at: Timestamp(n),
+        deleted_at: (n % 100 == 2).then_some(Timestamp(n)),
+    }
+}
+
+/// What every delivery of a platform and every page of its family looks for.
+async fn a_channel_waits_for_no_scan(store: &SeaOrmStore) {
+    let fixture = fill_with_customers(store).await;
+    let (workspace, channel, conversation) = (fixture.workspace.id, fixture.channel.id, fixture.conversation.id);
+    store
+        .must_walk("conversation_whatsapp_number", on_whatsapp(workspace, Some(&phone_number_id(1)), 100, 50))
+        .await;
+    store.must_walk("conversation_whatsapp", on_whatsapp(workspace, None, 100, 50)).await;
+    store.must_use("conversation_number", numbered(workspace, 7)).await;
+    store.must_use("contact_phone_id", by_phone_id(channel, "phone-7")).await;
+    store.must_use("contact_user_id", by_user_id(channel, "user-7")).await;
+
+    let names: Vec<ExternalId> = (0..20)
+        .map(|n| ExternalId {
+            channel_id: channel,
+            id: wamid(n * 7),
+        })
+        .collect();
+    let key = if store.is_sqlite() { "sqlite_autoindex_delivery_1" } else { "delivery_pkey" };
+    for few in [1, 20] {
+        store.must_use(key, delivery::called(names.iter().take(few))).await;
+    }
+    store.must_use("early_notice_once", told(names.first().unwrap())).await;
+    // What waits is little and walked; what is known is much.
+    let plan = store.plan_of(&known(100).into_query()).await;
+    assert!(
+        plan.contains(key) && !plan.contains("SCAN delivery") && !plan.contains("Seq Scan on delivery"),
+        "{plan}"
+    );
+
+    store.must_walk("message_place", inbound(conversation, 7)).await;
+    store.must_walk("message_place", newest_said(conversation, 10, 50)).await;
+
+    let files: Vec<AttachmentId> = (0..5).map(|_| AttachmentId(an_id())).collect();
+    store.must_use("attachment", attachment::of(workspace, conversation, &files)).await;
+    store.must_walk("attachment_deleted", attachment::deleted(100)).await;
+    store.must_walk("attachment_unused", attachment::unused(Timestamp(THREADS / 2), 100)).await;
+}
+
+#[tokio::test]
+async fn a_channel_waits_for_no_scan_on_sqlite() {
+    a_channel_waits_for_no_scan(&on_sqlite().await.0).await;
+}
+
+#[tokio::test]
+async fn a_channel_waits_for_no_scan_on_postgres() {
+    let database = TestPostgres::new().await;
+    a_channel_waits_for_no_scan(&database.open().await).await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use super::error::failure;
 use async_trait::async_trait;
 use parlor_domain::agent::{AgentRepository, ApiKeyRepository, InvitationRepository, LoginRepository};
 use parlor_domain::article::ArticleRepository;
+use parlor_domain::attachment::AttachmentRepository;
 use parlor_domain::audit::AuditRepository;
 use parlor_domain::channel::ChannelRepository;
 use parlor_domain::conversation::{AgentMarkRepository, ConversationRepository};
@@ -13,6 +14,7 @@ use parlor_domain::realtime::TicketRepository;
 use parlor_domain::session::SessionRepository;
 use parlor_domain::store::{Repositories, RepositoryError, Store, UnitOfWork};
 use parlor_domain::visitor::VisitorRepository;
+use parlor_domain::whatsapp::{ContactRepository, DeliveryRepository};
 use parlor_domain::workspace::WorkspaceRepository;
 use sea_orm::sqlx::Connection as _;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -245,6 +247,18 @@ impl<C: Connection> Repositories for SeaOrmRepositories<C> {
     }
 
     fn articles(&self) -> &dyn ArticleRepository {
+        self
+    }
+
+    fn attachments(&self) -> &dyn AttachmentRepository {
+        self
+    }
+
+    fn contacts(&self) -> &dyn ContactRepository {
+        self
+    }
+
+    fn deliveries(&self) -> &dyn DeliveryRepository {
         self
     }
 

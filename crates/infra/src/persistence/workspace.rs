@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parlor_domain::id::WorkspaceId;
 use parlor_domain::store::RepositoryError;
 use parlor_domain::workspace::{Workspace, WorkspaceRepository};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Statement};
 
 #[async_trait]
 impl<C: Connection> WorkspaceRepository for SeaOrmRepositories<C> {
@@ -35,6 +35,17 @@ impl<C: Connection> WorkspaceRepository for SeaOrmRepositories<C> {
 
     async fn insert(&self, workspace: &Workspace) -> Result<(), RepositoryError> {
         insert_new::<ActiveModel, _, _>(&self.db, Model::from(workspace)).await
+    }
+
+    async fn next_conversation_number(&self, id: WorkspaceId) -> Result<i64, RepositoryError> {
+        let next = Statement::from_sql_and_values(
+            self.db.get_database_backend(),
+            "UPDATE workspace SET conversation_numbers = conversation_numbers + 1 WHERE id = $1 RETURNING conversation_numbers",
+            [id.0.into()],
+        );
+        let row = self.db.query_one_raw(next).await.map_err(failure)?;
+        let row = row.ok_or_else(|| RepositoryError::Failed("a number was asked for in a workspace that is not there".to_owned()))?;
+        row.try_get("", "conversation_numbers").map_err(failure)
     }
 
     async fn update(&self, workspace: &Workspace) -> Result<(), RepositoryError> {

@@ -134,7 +134,16 @@ impl Settings {
                 Database::Postgres(url) => without_password(url),
             },
             ("secret_key", None) => format!("in {}", self.secret_file().display()),
-            ("secret_key" | "host_jwt_secret" | "assistant_api_key" | "metrics_token", Some(_)) => HIDDEN.to_owned(),
+            (
+                "secret_key"
+                | "host_jwt_secret"
+                | "assistant_api_key"
+                | "metrics_token"
+                | "whatsapp_access_token"
+                | "whatsapp_app_secret"
+                | "whatsapp_verify_token",
+                Some(_),
+            ) => HIDDEN.to_owned(),
             ("public_url", _) => self.public_url.clone(),
             ("writer_lanes", _) => self.writer_lanes.to_string(),
             (limit, Some(_)) if limit.starts_with("limit_") && self.limits == Limits::OFF => "off".to_owned(),

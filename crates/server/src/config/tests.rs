@@ -148,7 +148,12 @@ fn a_value_that_cannot_be_used_is_answered_with_its_variable_and_what_to_write()
         ("--trusted-proxies=proxy", "PARLOR_TRUSTED_PROXIES has `proxy`: each must be an address"),
         ("--default-channel=website", "PARLOR_DEFAULT_CHANNEL must be the id"),
         ("--host-jwt-secret=hush", "PARLOR_HOST_JWT_SECRET must have at least 32 bytes"),
-        ("--host-jwt-issuer=shop", "PARLOR_HOST_JWT_ISSUER needs PARLOR_HOST_JWT_SECRET"),
+        (
+            "--host-jwt-issuer=shop",
+            "PARLOR_HOST_JWT_ISSUER needs PARLOR_HOST_JWT_SECRET or PARLOR_HOST_JWT_JWKS",
+        ),
+        ("--host-jwt-jwks=ftp://example.com/jwks.json", "PARLOR_HOST_JWT_JWKS must be an http(s) address"),
+        ("--host-jwt-jwks=https://me:hush@example.com/jwks.json", "PARLOR_HOST_JWT_JWKS must be"),
         ("--metrics-listen=9090", "PARLOR_METRICS_LISTEN must be an address and port"),
         ("--log=a=b=c", "PARLOR_LOG must be"),
         ("--log-format=xml", "PARLOR_LOG_FORMAT must be text or json"),
@@ -161,6 +166,25 @@ fn a_value_that_cannot_be_used_is_answered_with_its_variable_and_what_to_write()
         let error = settings(&[flag]).unwrap_err().to_string();
         assert!(error.starts_with(begin), "{flag}: {error}");
         assert!(!error.contains("hush"), "{error}");
+    }
+}
+
+#[test]
+fn a_host_site_has_a_secret_or_a_key_set_and_never_both() {
+    let secret = format!("--host-jwt-secret={SECRET}");
+    let keys = |flags: &[&str]| settings(flags).map(|read| read.host_jwt.map(|host| host.keys));
+    assert_eq!(keys(&[&secret]).unwrap(), Some(HostKeys::Shared(SecretText(SECRET.into()))));
+    for place in [
+        "https://id.example.com/jwks.json?p=login",
+        "http://127.0.0.1:9000/keys",
+        "/etc/parlor/jwks.json",
+    ] {
+        let flag = format!("--host-jwt-jwks={place}");
+        let published = HostKeys::Published(place.parse().unwrap());
+        assert_eq!(keys(&[&flag, "--host-jwt-audience=parlor-chat"]).unwrap(), Some(published), "{place}");
+        let error = keys(&[&flag, &secret]).unwrap_err();
+        assert_eq!(error.variable, "PARLOR_HOST_JWT_JWKS");
+        assert!(error.advice.contains("leave out the secret") && !error.to_string().contains(SECRET), "{error}");
     }
 }
 

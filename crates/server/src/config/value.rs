@@ -1,10 +1,10 @@
 //! Reading single values.
 
-use super::{AllowedOrigins, ConfigError, Database, SecretText, variables};
+use super::{AllowedOrigins, ConfigError, Database, HostKeys, SecretText, variables};
 use parlor_api::limits_config::{MinuteRate, Rate};
 use parlor_domain::channel::Origin;
 use parlor_infra::outgoing::GuardedClient;
-use parlor_infra::security::ServerSecret;
+use parlor_infra::security::{KeySetPlace, ServerSecret, must_be_strong};
 use std::fmt::Display;
 use std::str::FromStr;
 use tracing_subscriber::EnvFilter;
@@ -137,6 +137,17 @@ pub(super) fn server_secret(text: &str) -> Result<ServerSecret, ConfigError> {
     ServerSecret::parse(text).map_err(|weak| refuse("PARLOR_SECRET_KEY", format!("{weak}; {HOW_TO_MAKE_ONE}")))
 }
 
+/// Who guesses it speaks as any agent that the host knows; RFC 7518 (3.2) demands as many bytes as the hash has.
+pub(super) fn host_secret(text: &str) -> Result<HostKeys, ConfigError> {
+    must_be_strong(text.as_bytes()).map_err(|weak| refuse("PARLOR_HOST_JWT_SECRET", format!("{weak}; {HOW_TO_MAKE_ONE}")))?;
+    Ok(HostKeys::Shared(SecretText(text.to_owned())))
+}
+
+pub(super) fn host_key_set(text: &str) -> Result<HostKeys, ConfigError> {
+    let place: KeySetPlace = text.parse().map_err(|invalid| refuse("PARLOR_HOST_JWT_JWKS", invalid))?;
+    Ok(HostKeys::Published(place))
+}
+
 pub(super) fn allowed_origins(text: Option<&str>) -> Result<AllowedOrigins, ConfigError> {
     if text == Some("*") {
         return Ok(AllowedOrigins::Any);
@@ -156,13 +167,22 @@ pub(super) fn log_filter(text: String) -> Result<String, ConfigError> {
 
 /// The address of a model server.
 pub(super) fn model_server(text: &str) -> Result<String, ConfigError> {
-    const VARIABLE: &str = "PARLOR_ASSISTANT_BASE_URL";
     const SHAPE: &str = "must be an address such as http://127.0.0.1:11434/v1, without user, query or fragment";
-    let uri: actix_web::http::Uri = parsed(VARIABLE, text, SHAPE)?;
+    base_url("PARLOR_ASSISTANT_BASE_URL", text, SHAPE)
+}
+
+/// The address of the WhatsApp platform.
+pub(super) fn graph(text: &str) -> Result<String, ConfigError> {
+    const SHAPE: &str = "must be an address such as https://graph.facebook.com, without user, query or fragment";
+    base_url("PARLOR_WHATSAPP_GRAPH_BASE_URL", text, SHAPE)
+}
+
+fn base_url(variable: &'static str, text: &str, shape: &'static str) -> Result<String, ConfigError> {
+    let uri: actix_web::http::Uri = parsed(variable, text, shape)?;
     let http = matches!(uri.scheme_str(), Some("http" | "https"));
     let with_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
     if !http || with_user || uri.host().is_none_or(str::is_empty) || uri.query().is_some() {
-        return Err(refuse(VARIABLE, SHAPE));
+        return Err(refuse(variable, shape));
     }
     Ok(text.trim_end_matches('/').to_owned())
 }

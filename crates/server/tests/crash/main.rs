@@ -14,6 +14,7 @@ mod operation;
 mod process;
 mod senders;
 mod socket;
+mod whatsapp;
 
 use history::{Reader, assert_senders_order};
 use process::{Installation, PASSWORD};

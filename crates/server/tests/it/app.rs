@@ -146,16 +146,22 @@ impl TestApp {
 
     /// A second node over the same database, with a bus of its own: it hears of nothing that happens on the first.
     pub async fn second_node(&self) -> SecondNode {
+        self.second_node_with(&[]).await
+    }
+
+    /// The same with more flags as on the command line.
+    pub async fn second_node_with(&self, flags: &[&str]) -> SecondNode {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let store = self.running.as_ref().unwrap().wired.store.clone();
+        let flags: Vec<&str> = ["--limits=off"].into_iter().chain(flags.iter().copied()).collect();
         let secret = ServerSecret::parse(SERVER_SECRET).unwrap();
         let world = World {
             clock: self.clock.clone(),
             ids: Arc::new(SystemIds),
             bus: Arc::new(LocalEventBus::new()),
         };
-        let wired = wire(&settings(&url, self.data.path(), &["--limits=off"]), store, &secret, world, None).unwrap();
+        let wired = wire(&settings(&url, self.data.path(), &flags), store, &secret, world, None).unwrap();
         SecondNode {
             _running: Running::start(wired, listener, Some(2)).await.unwrap(),
             url,
@@ -287,7 +293,9 @@ fn settings(url: &str, data: &std::path::Path, flags: &[&str]) -> Settings {
     let host_secret = format!("--host-jwt-secret={HOST_SECRET}");
     let public = format!("--public-url={url}");
     let folder = format!("--data-dir={}", data.display());
-    let line = ["parlor", &host_secret, &public, &folder].into_iter().chain(flags.iter().copied());
+    // A host site has a secret or a key set.
+    let secret = (!flags.iter().any(|flag| flag.starts_with("--host-jwt-jwks="))).then_some(host_secret.as_str());
+    let line = ["parlor", &public, &folder].into_iter().chain(secret).chain(flags.iter().copied());
     let matches = Config::augment_args(Command::new("parlor")).get_matches_from(line);
     Settings::try_from(Config::from_arg_matches(&matches).unwrap()).unwrap()
 }
@@ -398,12 +406,21 @@ pub fn host_token(claims: Value) -> String {
 
 /// The same with another secret.
 pub fn host_token_with(secret: &str, claims: Value) -> String {
+    let mut all = json!({"exp": SystemClock.now().millis() / 1000 + 3600});
+    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+    sign(secret, r#"{"alg":"HS256","typ":"JWT"}"#, &all)
+}
+
+/// A token of the host site (HS256) with this header and nothing but these claims.
+pub fn sign_host_token(header: &str, claims: &Value) -> String {
+    sign(HOST_SECRET, header, claims)
+}
+
+fn sign(secret: &str, header: &str, claims: &Value) -> String {
     use base64::Engine;
     use hmac::{KeyInit, Mac};
     let encode = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
-    let mut all = json!({"exp": SystemClock.now().millis() / 1000 + 3600});
-    all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
-    let text = format!("{}.{}", encode(br#"{"alg":"HS256","typ":"JWT"}"#), encode(all.to_string().as_bytes()));
+    let text = format!("{}.{}", encode(header.as_bytes()), encode(claims.to_string().as_bytes()));
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(text.as_bytes());
     let signature = encode(&mac.finalize().into_bytes());

@@ -19,6 +19,7 @@ async fn job(app: &TestApp, workspace: WorkspaceId, number: u128, dead: bool) ->
         workspace_id: workspace,
         conversation_id: ConversationId(Uuid::from_u128(number + 1_000)),
         kind: JobKind::AssistantAnswer,
+        payload: None,
         attempts: 8,
         run_at: Timestamp(now.millis() + 3_600_000),
         claim: None,

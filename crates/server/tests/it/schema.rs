@@ -44,7 +44,7 @@ impl Published {
             );
             return;
         };
-        let media = content.get(kind).unwrap_or_else(|| {
+        let media = content.get(kind).or_else(|| content.get("*/*")).unwrap_or_else(|| {
             panic!(
                 "{method} {template} answered {status} as {kind}, documented are {:?}",
                 content.keys().collect::<Vec<_>>()

@@ -34,7 +34,11 @@ pub struct Socket {
 
 /// Opens a socket with some headers.
 pub async fn open_with(app: &TestApp, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
-    let mut request = app.socket_url(path).into_client_request().unwrap();
+    open_url(&app.socket_url(path), headers).await
+}
+
+async fn open_url(url: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+    let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
     }
@@ -70,13 +74,22 @@ pub async fn hello(app: &TestApp, token: &str) -> (Socket, Value) {
 
 /// Logs in by the first frame and resumes.
 pub async fn resume(app: &TestApp, token: &str, resume: Value) -> (Socket, Value) {
-    let mut socket = open(app, "/ws").await;
-    let reply = socket.ask("session:hello", json!({"protocol": 1, "token": token, "resume": resume})).await;
-    assert_eq!(reply["ok"], true, "{reply}");
-    (socket, reply["data"].clone())
+    open(app, "/ws").await.log_in(token, resume).await
+}
+
+/// Logs in to the server at this address, another node perhaps.
+pub async fn hello_at(url: &str, token: &str) -> (Socket, Value) {
+    let socket = open_url(&format!("{}/ws", url.replacen("http", "ws", 1)), &[]).await.unwrap();
+    socket.log_in(token, json!([])).await
 }
 
 impl Socket {
+    async fn log_in(mut self, token: &str, resume: Value) -> (Self, Value) {
+        let reply = self.ask("session:hello", json!({"protocol": 1, "token": token, "resume": resume})).await;
+        assert_eq!(reply["ok"], true, "{reply}");
+        (self, reply["data"].clone())
+    }
+
     pub async fn send_raw(&mut self, message: Message) {
         // Whoever closes meanwhile is seen by what is read next.
         let _ = self.stream.send(message).await;

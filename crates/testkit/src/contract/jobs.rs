@@ -59,6 +59,8 @@ pub async fn a_job_is_read_back(harness: &Harness) {
     let other = harness.fixture().await;
     let plain = a_job(&fixture.conversation);
     let full = Job {
+        kind: JobKind::WhatsappSend,
+        payload: Some(serde_json::json!({"message": an_id(), "words": HARD, "more": [1, null]})),
         attempts: 3,
         run_at: later(7),
         claim: Some(a_claim(later(8))),
@@ -235,6 +237,30 @@ pub async fn a_dead_job_is_replayed(harness: &Harness) {
     let read = harness.read().await;
     assert_eq!(read.jobs().list_dead(here.workspace.id, None, Limit::DEFAULT).await.unwrap().items, []);
     assert_eq!(claim(harness, later(2), a_claim(later(15))).await, [alive.id, job.id]);
+}
+
+/// What waits is counted by kind, claimed or not; what is given up does not wait.
+pub async fn what_waits_is_counted_by_kind(harness: &Harness) {
+    let fixture = harness.fixture().await;
+    let of = |kind, dead_at| Job {
+        kind,
+        dead_at,
+        ..a_job(&fixture.conversation)
+    };
+    let claimed = Job {
+        claim: Some(a_claim(later(9))),
+        ..of(JobKind::WhatsappSend, None)
+    };
+    let jobs = [
+        of(JobKind::WhatsappSend, None),
+        claimed,
+        of(JobKind::WhatsappSend, Some(now())),
+        of(JobKind::WhatsappRead, None),
+    ];
+    insert(harness, &jobs).await;
+    let read = harness.read().await;
+    assert_eq!(read.jobs().waiting(JobKind::WhatsappSend).await.unwrap(), 2);
+    assert_eq!(read.jobs().waiting(JobKind::OfferExpiry).await.unwrap(), 0);
 }
 
 /// Work goes with its conversation when that is erased, and only then.

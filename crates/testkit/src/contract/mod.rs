@@ -12,10 +12,13 @@
 )]
 
 pub mod articles;
+pub mod attachments;
 pub mod begins_and_ends;
 pub mod claims;
 pub mod commit;
 pub mod conflicts;
+pub mod contacts;
+pub mod early;
 pub mod event_bus;
 pub mod filters;
 pub mod help;
@@ -23,12 +26,15 @@ pub mod history;
 pub mod isolation;
 pub mod jobs;
 pub mod marketplace;
+pub mod names;
 mod nodes;
+pub mod numbers;
 pub mod once;
 pub mod paging;
 pub mod people;
 pub mod refusals;
 pub mod store;
+pub mod whatsapp;
 pub mod writer;
 
 use crate::Fixture;
@@ -373,6 +379,7 @@ macro_rules! store_contract {
                     a_full_batch_of_work_is_stored,
                     dead_jobs_are_paged_without_hole_or_double,
                     a_dead_job_is_replayed,
+                    what_waits_is_counted_by_kind,
                     an_erased_conversations_work_is_gone,
                 ]
             );
@@ -391,6 +398,72 @@ macro_rules! store_contract {
                     offers_end_in_any_order,
                     a_move_is_stored_whole_or_not_at_all,
                     a_full_batch_of_moves_is_stored,
+                ]
+            );
+            $crate::promises!(
+                numbers,
+                $harness,
+                [
+                    a_number_is_read_back,
+                    a_numbers_health_is_written_by_itself,
+                    a_number_is_one_channels,
+                    conversation_numbers_rise_by_one,
+                    twenty_at_once_get_numbers_without_hole_or_double,
+                ]
+            );
+            $crate::promises!(
+                contacts,
+                $harness,
+                [
+                    a_contact_is_read_back,
+                    a_customers_ids_are_unique_in_a_channel,
+                    of_sixteen_first_sights_of_a_customer_one_is_kept,
+                ]
+            );
+            $crate::promises!(
+                whatsapp,
+                $harness,
+                [
+                    a_whatsapp_conversation_is_read_back,
+                    conversations_on_whatsapp_are_listed,
+                    what_a_channel_adds_to_messages_is_read_back,
+                    what_was_said_is_read_from_the_end,
+                    messages_go_out_one_after_another,
+                ]
+            );
+            $crate::promises!(
+                names,
+                $harness,
+                [
+                    a_taken_name_writes_nothing_and_harms_no_other,
+                    of_sixteen_with_one_name_one_is_stored,
+                    of_two_in_a_batch_with_one_name_one_is_stored,
+                    names_that_cross_are_stored_once,
+                    a_stale_item_is_stale_before_its_name_is_taken,
+                    names_lead_to_their_messages,
+                    the_newest_message_of_the_customer_is_named,
+                    an_erased_conversations_names_are_gone,
+                ]
+            );
+            $crate::promises!(
+                early,
+                $harness,
+                [
+                    what_was_told_early_is_taken_once_and_in_order,
+                    what_many_tell_at_once_is_kept_once,
+                    what_is_known_by_now_is_named,
+                    what_waited_too_long_is_forgotten,
+                ]
+            );
+            $crate::promises!(
+                attachments,
+                $harness,
+                [
+                    an_attachment_is_read_back,
+                    a_file_gets_its_message_once,
+                    files_of_a_deleted_message_are_removable_at_once,
+                    unused_files_are_removable_after_their_time,
+                    an_erased_conversations_files_are_removable,
                 ]
             );
         }

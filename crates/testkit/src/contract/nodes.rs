@@ -56,13 +56,8 @@ impl Nodes {
     pub(super) fn new_message(&self, text: &str, client_id: Option<&str>) -> NewMessage {
         let client_id = client_id.map(|id| ClientId::parse(id).unwrap());
         NewMessage {
-            id: MessageId(self.ids.ordered()),
-            text: MessageText::stored(text.to_owned()),
-            proposal: None,
-            private: false,
-            reply_to: None,
             client_id,
-            sent_at: None,
+            ..NewMessage::text(MessageId(self.ids.ordered()), MessageText::stored(text.to_owned()))
         }
     }
 

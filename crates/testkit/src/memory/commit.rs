@@ -4,10 +4,11 @@ use super::MemoryStore;
 use super::messages::{Collision, collision};
 use super::state::State;
 use async_trait::async_trait;
-use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, MessageKey};
+use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, ExternalId, MessageKey};
 use parlor_domain::id::ConversationId;
 use parlor_domain::message::Message;
 use parlor_domain::store::RepositoryError;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 fn find<'a>(state: &'a State, key: &MessageKey) -> Option<&'a Message> {
@@ -18,6 +19,10 @@ fn find<'a>(state: &'a State, key: &MessageKey) -> Option<&'a Message> {
             .messages_of(*conversation)
             .iter()
             .find(|message| message.client_id.as_ref() == Some(client_id) && message.sender.author() == *author),
+        MessageKey::ExternalId(external_id) => {
+            let naming = state.names.get(external_id)?;
+            state.messages_of(naming.conversation_id).iter().find(|message| message.id == naming.message_id)
+        }
         MessageKey::Equal(conversation, sender, content, number) => {
             let is_equal = |message: &&Message| !message.private && message.sender.kind == *sender && message.content == *content;
             let mut equal: Vec<&Message> = state.messages_of(*conversation).iter().filter(is_equal).collect();
@@ -27,8 +32,9 @@ fn find<'a>(state: &'a State, key: &MessageKey) -> Option<&'a Message> {
     }
 }
 
-/// What shall become of an item. Items are of different conversations, so one decision does not depend on another.
-fn decide(state: &State, item: &CommitItem) -> Result<CommitOutcome, RepositoryError> {
+/// What shall become of an item. Items are of different conversations, so one decision depends on another only by the platforms'
+/// names: `named` are those that the items before it take.
+fn decide<'a>(state: &State, item: &'a CommitItem, named: &mut HashSet<&'a ExternalId>) -> Result<CommitOutcome, RepositoryError> {
     if state
         .conversations
         .get(&item.conversation.id)
@@ -36,10 +42,18 @@ fn decide(state: &State, item: &CommitItem) -> Result<CommitOutcome, RepositoryE
     {
         return Ok(CommitOutcome::Stale);
     }
+    let name_taken = item
+        .named
+        .iter()
+        .any(|naming| state.names.contains_key(&naming.external_id) || named.contains(&naming.external_id));
     let job_taken = item.jobs.iter().any(|job| state.jobs.contains_key(&job.id));
     match collision(state, item.inserted.iter().map(Arc::as_ref)) {
         Some(Collision::ClientId) => Ok(CommitOutcome::ClientIdTaken),
-        None if !job_taken => Ok(CommitOutcome::Stored),
+        None if name_taken => Ok(CommitOutcome::ClientIdTaken),
+        None if !job_taken => {
+            named.extend(item.named.iter().map(|naming| &naming.external_id));
+            Ok(CommitOutcome::Stored)
+        }
         None | Some(Collision::Row) => Err(RepositoryError::Failed("the id of a message or job, or a message's place, is taken".to_owned())),
     }
 }
@@ -51,6 +65,14 @@ fn store(state: &mut State, item: &CommitItem) {
     for changed in &item.updated {
         if let Some(message) = messages.iter_mut().find(|message| message.id == changed.id) {
             message.clone_from(changed);
+        }
+    }
+    state.names.extend(item.named.iter().map(|naming| (naming.external_id.clone(), naming.clone())));
+    for file in state.attachments.values_mut().filter(|file| file.conversation_id == id) {
+        let attached = item.attached.iter().find(|(attached, _)| *attached == file.file.id);
+        file.message_id = file.message_id.or(attached.map(|(_, message)| *message));
+        if file.message_id.is_some_and(|message| item.detached.contains(&message)) {
+            file.deleted_at.get_or_insert(item.conversation.updated_at);
         }
     }
     for mark in &item.agent_marks {
@@ -82,8 +104,9 @@ impl ConversationStore for MemoryStore {
     async fn commit(&self, batch: &[CommitItem]) -> Result<Vec<CommitOutcome>, RepositoryError> {
         self.view()
             .change(|state| {
+                let mut named = HashSet::new();
                 // All is decided before anything is written, so that a refusal leaves nothing of the batch.
-                let outcomes = batch.iter().map(|item| decide(state, item)).collect::<Result<Vec<_>, _>>()?;
+                let outcomes = batch.iter().map(|item| decide(state, item, &mut named)).collect::<Result<Vec<_>, _>>()?;
                 for (item, _) in batch.iter().zip(&outcomes).filter(|(_, outcome)| **outcome == CommitOutcome::Stored) {
                     store(state, item);
                 }

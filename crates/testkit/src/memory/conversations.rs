@@ -75,6 +75,29 @@ impl ConversationRepository for View {
         Ok(self.look(|state| state.conversations.values().find(called).cloned()))
     }
 
+    async fn find_by_number(&self, workspace: WorkspaceId, number: i64) -> Result<Option<Conversation>, RepositoryError> {
+        let called = |row: &&Conversation| row.workspace_id == workspace && row.whatsapp.as_ref().is_some_and(|thread| thread.number == number);
+        Ok(self.look(|state| state.conversations.values().find(called).cloned()))
+    }
+
+    async fn list_on_whatsapp(
+        &self,
+        workspace: WorkspaceId,
+        phone_number_id: Option<&str>,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<Conversation>, RepositoryError> {
+        let is_listed = |row: &&Conversation| {
+            (row.workspace_id, row.kind) == (workspace, ConversationKind::Whatsapp)
+                && row.last_seq > 0
+                && row.deleted_at.is_none()
+                && phone_number_id.is_none_or(|wanted| row.whatsapp.as_ref().is_some_and(|thread| thread.phone_number_id == wanted))
+        };
+        let mut rows: Vec<Conversation> = self.look(|state| state.conversations.values().filter(is_listed).cloned().collect());
+        rows.sort_by_key(|row| std::cmp::Reverse((row.last_message_at, row.id)));
+        Ok(rows.into_iter().skip(offset).take(limit).collect())
+    }
+
     async fn room_keys(&self, workspace: WorkspaceId, ids: &[ConversationId]) -> Result<Vec<(ConversationId, RoomKey)>, RepositoryError> {
         Ok(self.look(|state| {
             let rows = ids
@@ -154,8 +177,10 @@ impl ConversationRepository for View {
             conversation.client_ref.is_some()
                 && (other.workspace_id, other.kind, &other.client_ref) == (conversation.workspace_id, conversation.kind, &conversation.client_ref)
         };
+        let number_of = |row: &Conversation| row.whatsapp.as_ref().map(|thread| (row.workspace_id, thread.number));
+        let same_number = |other: &Conversation| number_of(conversation).is_some() && number_of(other) == number_of(conversation);
         self.change(|state| {
-            let in_the_way = |other: &Conversation| other.room_key == conversation.room_key || same_name(other);
+            let in_the_way = |other: &Conversation| other.room_key == conversation.room_key || same_name(other) || same_number(other);
             refuse_if(state.conversations.values().any(in_the_way))?;
             insert_new(&mut state.conversations, conversation.id, conversation.clone())
         })
@@ -219,6 +244,10 @@ impl ConversationRepository for View {
                 }
                 state.sessions.retain(|_, session| !over.contains(&session.conversation_id));
                 state.jobs.retain(|_, job| !over.contains(&job.conversation_id));
+                state.names.retain(|_, naming| !over.contains(&naming.conversation_id));
+                for file in state.attachments.values_mut().filter(|file| over.contains(&file.conversation_id)) {
+                    file.deleted_at.get_or_insert(deleted_before);
+                }
                 state.agent_marks.retain(|(conversation, _), _| !over.contains(conversation));
                 over.len() as u64
             })

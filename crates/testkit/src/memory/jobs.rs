@@ -5,7 +5,7 @@ use super::state::{Direction, State, insert_new, page_of};
 use async_trait::async_trait;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::id::{JobId, WorkspaceId};
-use parlor_domain::job::{Claim, Job, JobRepository};
+use parlor_domain::job::{Claim, Job, JobKind, JobRepository};
 use parlor_domain::page::{Cursor, Limit, Page};
 use parlor_domain::store::RepositoryError;
 use uuid::Uuid;
@@ -83,6 +83,11 @@ impl JobRepository for View {
     async fn delete(&self, id: JobId) -> Result<(), RepositoryError> {
         self.change(|state| state.jobs.remove(&id)).await;
         Ok(())
+    }
+
+    async fn waiting(&self, kind: JobKind) -> Result<u64, RepositoryError> {
+        let waiting = self.look(|state| state.jobs.values().filter(|job| job.kind == kind && job.dead_at.is_none()).count());
+        Ok(waiting as u64)
     }
 
     async fn free_all(&self) -> Result<(), RepositoryError> {

@@ -5,7 +5,7 @@ use super::{View, history};
 use async_trait::async_trait;
 use parlor_domain::conversation::Audience;
 use parlor_domain::id::{ConversationId, MessageId};
-use parlor_domain::message::{HistoryPage, HistoryQuery, Message, MessageRepository};
+use parlor_domain::message::{HistoryPage, HistoryQuery, Message, MessageRepository, SenderKind};
 use parlor_domain::store::RepositoryError;
 
 /// What storing a message would break.
@@ -70,6 +70,16 @@ impl MessageRepository for View {
                 public.split_off(public.len().saturating_sub(each))
             });
             newest.cloned().collect()
+        }))
+    }
+
+    async fn newest_said(&self, conversation: ConversationId, offset: usize, limit: usize) -> Result<Vec<Message>, RepositoryError> {
+        let is_said = |message: &&Message| !message.private && message.sender.kind != SenderKind::System;
+        Ok(self.look(|state| {
+            let mut said: Vec<&Message> = state.messages_of(conversation).iter().filter(is_said).collect();
+            said.sort_by_key(|message| message.seq);
+            said.truncate(said.len().saturating_sub(offset));
+            said.split_off(said.len().saturating_sub(limit)).into_iter().cloned().collect()
         }))
     }
 

@@ -2,8 +2,11 @@
 
 mod agents;
 mod articles;
+mod attachments;
 mod commit;
+mod contacts;
 mod conversations;
+mod deliveries;
 mod history;
 mod jobs;
 mod messages;
@@ -15,6 +18,7 @@ mod visitors;
 use async_trait::async_trait;
 use parlor_domain::agent::{AgentRepository, ApiKeyRepository, InvitationRepository, LoginRepository};
 use parlor_domain::article::ArticleRepository;
+use parlor_domain::attachment::AttachmentRepository;
 use parlor_domain::audit::AuditRepository;
 use parlor_domain::channel::ChannelRepository;
 use parlor_domain::conversation::{AgentMarkRepository, ConversationRepository};
@@ -25,6 +29,7 @@ use parlor_domain::realtime::TicketRepository;
 use parlor_domain::session::SessionRepository;
 use parlor_domain::store::{Repositories, RepositoryError, Store, UnitOfWork};
 use parlor_domain::visitor::VisitorRepository;
+use parlor_domain::whatsapp::{ContactRepository, DeliveryRepository};
 use parlor_domain::workspace::WorkspaceRepository;
 use state::State;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -146,5 +151,8 @@ repositories! {
     creations: CreationRepository,
     audit: AuditRepository,
     articles: ArticleRepository,
+    attachments: AttachmentRepository,
+    contacts: ContactRepository,
+    deliveries: DeliveryRepository,
     jobs: JobRepository,
 }

@@ -1,10 +1,13 @@
 use parlor_domain::agent::{Agent, ApiKey, Invitation, Login};
 use parlor_domain::article::{Article, Passage};
+use parlor_domain::attachment::Attachment;
 use parlor_domain::audit::AuditEntry;
 use parlor_domain::channel::Channel;
-use parlor_domain::conversation::{AgentMark, Conversation};
+use parlor_domain::conversation::{AgentMark, Conversation, ExternalId, Naming};
 use parlor_domain::creation::Creation;
-use parlor_domain::id::{AgentId, ApiKeyId, ArticleId, ChannelId, ConversationId, InvitationId, JobId, KeyHash, LoginId, SessionId, VisitorId, WorkspaceId};
+use parlor_domain::id::{
+    AgentId, ApiKeyId, ArticleId, AttachmentId, ChannelId, ConversationId, InvitationId, JobId, KeyHash, LoginId, SessionId, VisitorId, WorkspaceId,
+};
 use parlor_domain::job::Job;
 use parlor_domain::message::Message;
 use parlor_domain::page::{Cursor, Limit, Page};
@@ -12,6 +15,7 @@ use parlor_domain::realtime::Ticket;
 use parlor_domain::session::Session;
 use parlor_domain::store::RepositoryError;
 use parlor_domain::visitor::Visitor;
+use parlor_domain::whatsapp::{Contact, EarlyNotice};
 use parlor_domain::workspace::Workspace;
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,6 +23,8 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Clone, Default)]
 pub(super) struct State {
     pub workspaces: BTreeMap<WorkspaceId, Workspace>,
+    /// The last number that a conversation got.
+    pub conversation_numbers: BTreeMap<WorkspaceId, i64>,
     pub channels: BTreeMap<ChannelId, Channel>,
     pub visitors: BTreeMap<VisitorId, Visitor>,
     pub visitor_keys: HashMap<KeyHash, VisitorId>,
@@ -37,6 +43,12 @@ pub(super) struct State {
     pub articles: BTreeMap<ArticleId, Article>,
     /// Those of published articles.
     pub passages: BTreeMap<ArticleId, Vec<Passage>>,
+    pub attachments: BTreeMap<AttachmentId, Attachment>,
+    pub contacts: BTreeMap<VisitorId, Contact>,
+    /// What platforms call messages.
+    pub names: HashMap<ExternalId, Naming>,
+    /// As they came.
+    pub early: Vec<EarlyNotice>,
     pub jobs: BTreeMap<JobId, Job>,
 }
 

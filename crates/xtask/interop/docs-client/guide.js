@@ -160,6 +160,20 @@ const runners = {
     assert(data.resumed[0].head_rev >= 1);
   },
 
+  async "Files, js"(code) {
+    const { session } = await newSession();
+    const given = `const session = ${JSON.stringify(session)};
+      const file = new File(["size;width\\nM;40\\n"], "sizes.csv");
+      const progress = document.querySelector("progress"), list = document.querySelector("ol");`;
+    const page = await openPage(`<!doctype html><title>Files</title><ol></ol><progress max="1"></progress><script type="module">${given}\n${code}</script>`);
+    await page.until(() => page.find("ol a"), "the file is sent and shown");
+    const [{ text, type, attachments: [file] }] = await historyOf(session.conversation_id);
+    assert.deepEqual([text, type, file.name, file.mime], ["The sizes", "file", "sizes.csv", "text/csv"]);
+    assert.equal(page.find("ol a").textContent, "sizes.csv");
+    assert.equal(await (await fetch(page.find("ol a").href)).text(), "size;width\nM;40\n");
+    await page.close();
+  },
+
   async "Without sockets, js"(code) {
     const drawn = [];
     const { session } = await newSession();

@@ -11,6 +11,7 @@ mod python;
 mod schemathesis;
 mod socket_io;
 mod typescript;
+mod whatsapp;
 mod workshop;
 
 use crate::{
@@ -40,7 +41,8 @@ pub fn run(arguments: &[String]) -> Result<()> {
     run_command(cargo().args(["build", "--workspace", "--locked"]))?;
     let python = Python::provide(&folder)?;
     let node = Node::provide(&python)?;
-    let binary = target.join("debug/parlor");
+    let binaries = target.join("debug");
+    let binary = binaries.join("parlor");
     let parlor = Parlor::start(&binary, &folder)?;
 
     let mut report = Report::default();
@@ -64,6 +66,13 @@ pub fn run(arguments: &[String]) -> Result<()> {
         report.step(name, || socket_io::converse(&node, &binary, &folder, script));
     }
     report.step("python-socketio", || socket_io::converse_in_python(&python, &binary, &folder));
+    report.step("pywa reads what the WhatsApp stand-in delivers", || {
+        whatsapp::meet_the_stand_in(&python, &binaries, "takes")
+    });
+    report.step("pywa sends to the WhatsApp stand-in", || {
+        whatsapp::meet_the_stand_in(&python, &binaries, "sends")
+    });
+    report.step("Parlor sends as pywa does", || whatsapp::compare_with_parlor(&python, &binaries, &folder));
     if let Search::Long = search {
         report.step("LiteLLM", || litellm::converse(&binary, &folder));
     }

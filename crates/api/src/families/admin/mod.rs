@@ -6,6 +6,7 @@ mod form;
 mod manage;
 mod setup_page;
 
+pub(super) use form::object;
 pub use setup_page::pages;
 
 use crate::routes::Routes;

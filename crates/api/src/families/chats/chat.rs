@@ -48,9 +48,9 @@ pub async fn ask_assistant(http: HttpRequest, request: Body<AskRequest>, state: 
     let answer = tokio::time::timeout(PATIENCE, answer_id(&state, &mut follower)).await.unwrap_or_default();
     let (conversation, answer) = as_it_is_now(&state, &asked, answer).await;
     let response = AnswerResponse {
-        user_message: MessageResponse::new(&asked.sent.message, &conversation, Audience::Public),
+        user_message: MessageResponse::new(&asked.sent.message, &conversation, Audience::Public, &state.links),
         truncated: answer.as_ref().is_some_and(is_truncated),
-        message: answer.map(|answer| MessageResponse::new(&answer, &conversation, Audience::Public)),
+        message: answer.map(|answer| MessageResponse::new(&answer, &conversation, Audience::Public, &state.links)),
         handled_by: conversation.handler.for_visitor().into(),
     };
     Ok(HttpResponse::Ok().json(Envelope::new(response)))

@@ -1,4 +1,4 @@
-use super::{ConversationShape, StoredMessageShape, id_of, own_conversation, reference_of};
+use super::{ConversationShape, MessageShape, StoredMessageShape, id_of, own_conversation, reference_of};
 use crate::extract::{Body, Fields, PartyAuth};
 use crate::families::shared::{ActionRequest, ActionWord, BodyProblems, CommonProblems, ConflictProblem, MomentValue, NotFoundProblem, StaffProblems};
 use crate::problem::Problem;
@@ -87,7 +87,8 @@ pub async fn flag_marketplace_conversation(
     let conversation = own_conversation(&state, &auth, &request.0.conversation_id).await?;
     let conversation = state.conversations.marketplace_flag(&auth.0, conversation.id, reason).await?;
     let now = state.conversations.with_newest(Conversation::clone(&conversation)).await?;
-    Ok(HttpResponse::Ok().json(ConversationShape::new(&now.conversation, Some(&now.messages)).for_side(&now.conversation, auth.0.side())))
+    let newest = MessageShape::all(&now.messages, &now.conversation, &state.links);
+    Ok(HttpResponse::Ok().json(ConversationShape::new(&now.conversation, Some(newest)).for_side(&now.conversation, auth.0.side())))
 }
 
 /// How a call names a message, for the document.

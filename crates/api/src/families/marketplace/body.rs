@@ -4,8 +4,10 @@ use super::{MessageWord, SenderWord, client_id};
 use crate::extract::Fields;
 use crate::families::shared::{MomentValue, must_fit, read_proposal};
 use crate::problem::{Code, Problem};
+use parlor_domain::attachment::MAX_FILES;
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::SendMessage;
+use parlor_domain::id::AttachmentId;
 use parlor_domain::message::{MessageKind, Proposal, Side, price_of};
 use parlor_domain::text::{InvalidText, MessageText};
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,11 @@ pub struct MessageBody {
     /// Of a test drive: the same, where old clients put it.
     #[schema(value_type = Option<Object>, nullable = false)]
     pub appointment: Option<Value>,
+    /// Files that the caller uploaded for this conversation, at most 5. Such a message needs no text. Not read where a conversation is
+    /// saved as a whole.
+    #[serde(rename = "attachmentIds")]
+    #[schema(value_type = Option<Vec<String>>, nullable = false, max_items = 5, example = json!([]))]
+    pub attachment_ids: Option<Value>,
 }
 
 /// What stands in a [`MessageBody`], apart from its text.
@@ -77,17 +84,32 @@ impl MessageBody {
         if let Some(proposal) = content.as_ref().and_then(|content| content.proposal.as_ref()) {
             must_fit(&mut fields, &format!("{place}payload"), proposal);
         }
-        let said = content.and_then(|content| {
-            let text = self.text(content.proposal.as_ref());
-            Some((fields.parsed(&format!("{place}text"), text)?, content))
+        let attachments = self.attachments(&mut fields, &format!("{place}attachmentIds"));
+        let said = content.zip(attachments).and_then(|(content, attachments)| {
+            if !attachments.is_empty() && content.proposal.is_some() {
+                fields.wrong(&format!("{place}attachmentIds"), "go with type text only");
+            }
+            let text = match &self.text {
+                None if !attachments.is_empty() => MessageText::parse(FILES),
+                Some(Value::String(text)) if !attachments.is_empty() && text.trim().is_empty() => MessageText::parse(FILES),
+                _ => self.text(content.proposal.as_ref()),
+            };
+            Some((fields.parsed(&format!("{place}text"), text)?, content, attachments))
         });
-        let (text, content) = fields.take(said)?;
+        let (text, content, attachments) = fields.take(said)?;
         Ok(SendMessage {
             proposal: content.proposal,
+            attachments,
             client_id,
             sent_at: content.sent_at,
             ..SendMessage::text(text)
         })
+    }
+
+    fn attachments(&self, fields: &mut Fields, name: &str) -> Option<Vec<AttachmentId>> {
+        let Some(ids) = &self.attachment_ids else { return Some(Vec::new()) };
+        let ids = Vec::<AttachmentId>::deserialize(ids).ok().filter(|ids| ids.len() <= MAX_FILES);
+        fields.parsed(name, ids.ok_or("must be ids of at most 5 uploaded files"))
     }
 
     /// Whose it says to be.
@@ -132,6 +154,9 @@ impl MessageBody {
         Some(Content { proposal, sent_at: sent_at? })
     }
 }
+
+/// What files without words say.
+const FILES: &str = "File";
 
 /// What an offer or a test drive without words says.
 fn stand_in(proposal: &Proposal) -> String {
@@ -198,6 +223,24 @@ mod tests {
                 assert_eq!(refused.unwrap_err().code, Code::Forbidden);
             }
         }
+    }
+
+    #[test]
+    fn files_need_no_words_and_go_with_words_only() {
+        let id = "018f6a3e-5b1c-7000-8000-0000000000d4";
+        for (message, text) in [
+            (json!({"attachmentIds": [id]}), "File"),
+            (json!({"attachmentIds": [id], "text": " "}), "File"),
+            (json!({"attachmentIds": [id], "text": "The dent"}), "The dent"),
+        ] {
+            let sent = body(&message).parse(Side::Visitor, "").unwrap();
+            assert_eq!((sent.text.as_str(), sent.attachments.len()), (text, 1), "{message}");
+        }
+        for ids in [json!("x"), json!(["x"]), json!([id, id, id, id, id, id]), json!([7])] {
+            assert_eq!(wrong_fields(&json!({"text": "x", "attachmentIds": ids})), ["message.attachmentIds"]);
+        }
+        let offer = json!({"type": "offer", "attachmentIds": [id]});
+        assert_eq!(wrong_fields(&offer), ["message.attachmentIds"]);
     }
 
     #[test]

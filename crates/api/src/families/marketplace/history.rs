@@ -55,7 +55,7 @@ pub async fn list_marketplace_messages(
         .page
         .messages
         .iter()
-        .map(|message| MessageShape::new(message, &history.conversation))
+        .map(|message| MessageShape::new(message, &history.conversation, &state.links))
         .collect();
     let mut response = HttpResponse::Ok();
     if let (Some(_), Some(first)) = (history.page.next, messages.first()) {

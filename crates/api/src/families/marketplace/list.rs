@@ -1,4 +1,4 @@
-use super::{ConversationShape, must_be_own};
+use super::{ConversationShape, MessageShape, must_be_own};
 use crate::extract::{PageQuery, PartyAuth};
 use crate::families::shared::{CommonProblems, QueryProblems, StaffProblems};
 use crate::problem::{Code, Problem};
@@ -68,7 +68,10 @@ pub async fn list_marketplace_conversations(
     let shapes: Vec<_> = page
         .items
         .iter()
-        .map(|one| ConversationShape::new(&one.conversation, Some(&one.messages)).for_side(&one.conversation, auth.0.side()))
+        .map(|one| {
+            let newest = MessageShape::all(&one.messages, &one.conversation, &state.links);
+            ConversationShape::new(&one.conversation, Some(newest)).for_side(&one.conversation, auth.0.side())
+        })
         .collect();
     Ok(response.json(shapes))
 }

@@ -42,12 +42,14 @@ pub struct StoredMessageShape {
 impl StoredMessageShape {
     /// A message that was sent or changed, with its conversation's newest ones.
     pub(super) async fn of(state: &AppState, sent: &Sent, side: Side) -> Result<Self, Problem> {
-        let with_newest = state.conversations.with_newest(Conversation::clone(&sent.conversation)).await?;
+        let links = &state.links;
+        let now = state.conversations.with_newest(Conversation::clone(&sent.conversation)).await?;
+        let newest = MessageShape::all(&now.messages, &now.conversation, links);
         Ok(Self {
             conversation_id: id_of(&sent.conversation),
             rev: sent.message.rev.unwrap_or(sent.conversation.rev),
-            message: MessageShape::new(&sent.message, &sent.conversation),
-            conversation: ConversationShape::new(&with_newest.conversation, Some(&with_newest.messages)).for_side(&with_newest.conversation, side),
+            message: MessageShape::new(&sent.message, &sent.conversation, links),
+            conversation: ConversationShape::new(&now.conversation, Some(newest)).for_side(&now.conversation, side),
         })
     }
 }

@@ -1,4 +1,4 @@
-use super::{ConversationShape, MessageBody, VEHICLE, must_be_own, named, reference_of};
+use super::{ConversationShape, MessageBody, MessageShape, VEHICLE, must_be_own, named, reference_of};
 use crate::extract::{Body, ClientAddress, Fields, OptionalBody, PartyAuth, channel_for, idempotency_key, to_the_end};
 use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, NotFoundProblem, StaffProblems, channel_of};
 use crate::problem::Problem;
@@ -233,7 +233,8 @@ pub async fn save_marketplace_conversation(
         response.insert_header(("parlor-ignored", ignored));
     }
     let saved = saved.conversation;
-    Ok(response.json(ConversationShape::new(&saved.conversation, Some(&saved.messages)).for_side(&saved.conversation, side)))
+    let newest = MessageShape::all(&saved.messages, &saved.conversation, &state.links);
+    Ok(response.json(ConversationShape::new(&saved.conversation, Some(newest)).for_side(&saved.conversation, side)))
 }
 
 async fn is_unknown(state: &AppState, party: &Party, reference: Option<&ConversationRef>) -> Result<bool, Problem> {

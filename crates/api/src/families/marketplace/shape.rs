@@ -1,5 +1,6 @@
 //! Conversation and Message as the clients of this family know them.
 
+use crate::families::shared::{AttachmentResponse, FileLinks};
 use parlor_domain::conversation::{Conversation, ConversationKind, MessageRef};
 use parlor_domain::message::{AuthorId, Message, MessageKind, SenderKind, Side};
 use parlor_domain::text::ClientId;
@@ -64,9 +65,18 @@ pub enum MessageWord {
 impl From<MessageKind> for MessageWord {
     fn from(kind: MessageKind) -> Self {
         match kind {
-            MessageKind::Text | MessageKind::System => Self::Text,
             MessageKind::Offer => Self::Offer,
             MessageKind::Appointment => Self::TestDriveRequest,
+            // Every message has words for those who know no more.
+            MessageKind::Text
+            | MessageKind::System
+            | MessageKind::File
+            | MessageKind::Location
+            | MessageKind::Contacts
+            | MessageKind::Order
+            | MessageKind::Unsupported
+            | MessageKind::Template
+            | MessageKind::Interactive => Self::Text,
         }
     }
 }
@@ -110,12 +120,22 @@ pub struct MessageShape {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>, nullable = false, example = json!({"startsAt": "2026-11-24T14:00:00.000Z", "status": "requested"}))]
     pub appointment: Option<Value>,
+    /// Files, if it has some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachmentResponse>,
 }
 
 impl MessageShape {
+    /// The public ones of these messages.
+    #[must_use]
+    pub fn all(messages: &[Message], conversation: &Conversation, links: &FileLinks) -> Vec<Self> {
+        let public = messages.iter().filter(|message| !message.private);
+        public.map(|message| Self::new(message, conversation, links)).collect()
+    }
+
     /// A public message of a conversation.
     #[must_use]
-    pub fn new(message: &Message, conversation: &Conversation) -> Self {
+    pub fn new(message: &Message, conversation: &Conversation, links: &FileLinks) -> Self {
         Self {
             id: number_of(message, conversation),
             message_id: message.id.0,
@@ -132,6 +152,7 @@ impl MessageShape {
             kind: message.kind.into(),
             payload: message.payload.clone(),
             appointment: message.payload.clone().filter(|_| message.kind == MessageKind::Appointment),
+            attachments: message.attachments.iter().map(|file| AttachmentResponse::new(file, links)).collect(),
         }
     }
 }
@@ -196,14 +217,10 @@ pub struct ConversationShape {
 impl ConversationShape {
     /// A conversation with its newest messages, or without any. One that began elsewhere is shown as far as the words fit.
     #[must_use]
-    pub fn new(conversation: &Conversation, messages: Option<&[Message]>) -> Self {
+    pub fn new(conversation: &Conversation, messages: Option<Vec<MessageShape>>) -> Self {
         let vehicle = conversation.subject.as_ref().filter(|subject| subject.kind == VEHICLE);
         // What agents note for themselves is no business of this family.
         let flag = conversation.flag.as_ref().filter(|flag| flag.by.is_some());
-        let public = |messages: &[Message]| {
-            let public = messages.iter().filter(|message| !message.private);
-            public.map(|message| MessageShape::new(message, conversation)).collect()
-        };
         Self {
             id: id_of(conversation),
             customer_id: conversation.customer_email.clone(),
@@ -213,7 +230,7 @@ impl ConversationShape {
             // One that was never told has none.
             vehicle_name: vehicle.map(|vehicle| vehicle.title.clone()).filter(|title| !title.is_empty()),
             vehicle_price: vehicle.and_then(|vehicle| vehicle.price.clone()),
-            messages: messages.map(public),
+            messages,
             last_message_at: conversation.last_message_at.to_rfc3339(),
             is_read_by_seller: conversation.team_mark.seq >= conversation.last_seq,
             is_read_by_customer: conversation.visitor_mark.seq >= conversation.last_seq,

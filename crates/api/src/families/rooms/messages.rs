@@ -13,7 +13,8 @@ use utoipa::ToSchema;
 /// STEP 3: send a message as the customer
 ///
 /// Repeat it with the same `client_id` (or `Idempotency-Key`) when no answer came: it is stored once. An unknown room is 404, never a new room.
-/// With `type` and `payload` it is an offer or an appointment, which the other side decides about.
+/// With `type` and `payload` it is an offer or an appointment, which the other side decides about. Files are uploaded before, with
+/// `POST /api/attachments/`.
 #[utoipa::path(path = "/api/public/chat-rooms/{id}/send_message/", tag = "Rooms", security(()), request_body = SendRequest,
     params(
         ("id" = Uuid, Path, description = "The room key"),
@@ -25,9 +26,9 @@ use utoipa::ToSchema;
         BodyProblems, NotFoundProblem, ConflictProblem, CommonProblems))]
 #[post("/api/public/chat-rooms/{id}/send_message")]
 pub async fn send_room_message(http: HttpRequest, room: RoomAuth, request: Body<SendRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
-    let message = request.0.parse(Some(&http))?;
-    let sent = state.conversations.send_message(room.actor, room.conversation.id, message).await?;
-    Ok(created_or_repeated(&sent, Audience::Public))
+    let draft = request.0.parse(Some(&http), Audience::Public)?;
+    let sent = draft.send(&state, room.actor, room.conversation.id).await?;
+    Ok(created_or_repeated(&sent, Audience::Public, &state.links))
 }
 
 /// Read a room's messages
@@ -98,5 +99,5 @@ pub async fn act_on_own_message(
     let message = PathId::parse(&path.1, "message")?;
     let action = request.0.parse()?;
     let sent = state.conversations.move_proposal(room.actor, room.conversation.id, message, action).await?;
-    Ok(HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Public)))
+    Ok(HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Public, &state.links)))
 }

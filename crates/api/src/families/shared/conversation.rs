@@ -1,7 +1,7 @@
 //! Conversations as the two sides see them.
 
 use super::message::SideWord;
-use parlor_domain::conversation::{Conversation, ConversationKind, Flag, HandledBy, ReadMark, Status, Subject};
+use parlor_domain::conversation::{Conversation, ConversationKind, Flag, HandledBy, ReadMark, Status, Subject, WhatsappThread};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -90,6 +90,8 @@ pub enum KindWord {
     Stored,
     /// `/api/conversations`.
     Marketplace,
+    /// A customer on WhatsApp.
+    Whatsapp,
 }
 
 impl From<ConversationKind> for KindWord {
@@ -99,6 +101,7 @@ impl From<ConversationKind> for KindWord {
             ConversationKind::Room => Self::Room,
             ConversationKind::Stored => Self::Stored,
             ConversationKind::Marketplace => Self::Marketplace,
+            ConversationKind::Whatsapp => Self::Whatsapp,
         }
     }
 }
@@ -110,6 +113,7 @@ impl From<KindWord> for ConversationKind {
             KindWord::Room => Self::Room,
             KindWord::Stored => Self::Stored,
             KindWord::Marketplace => Self::Marketplace,
+            KindWord::Whatsapp => Self::Whatsapp,
         }
     }
 }
@@ -227,6 +231,34 @@ impl From<&Flag> for FlagResponse {
     }
 }
 
+/// What a conversation has on WhatsApp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct WhatsappThreadResponse {
+    /// Its number in the workspace, by which `/api/live-chat` knows it.
+    #[schema(example = 17)]
+    pub number: i64,
+    /// Our number, as the platform calls it.
+    #[schema(example = "830000000000001")]
+    pub phone_number_id: String,
+    /// The customer's number in digits; null while it is hidden.
+    #[schema(example = "491700000001")]
+    pub customer_phone: Option<String>,
+    /// Until when words and files may be sent, then only a template; null while the customer has not written.
+    #[schema(example = "2026-11-21T09:00:03.000Z", format = DateTime)]
+    pub window_expires_at: Option<String>,
+}
+
+impl From<&WhatsappThread> for WhatsappThreadResponse {
+    fn from(thread: &WhatsappThread) -> Self {
+        Self {
+            number: thread.number,
+            phone_number_id: thread.phone_number_id.clone(),
+            customer_phone: thread.customer_phone.clone(),
+            window_expires_at: thread.window_expires_at.map(|at| at.to_rfc3339()),
+        }
+    }
+}
+
 /// A row of the agents' list, without what is each agent's own. Also what `inbox:conversation-updated` carries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ConversationRow {
@@ -254,6 +286,8 @@ pub struct ConversationRow {
     pub customer_email: Option<String>,
     /// What it is about.
     pub subject: Option<SubjectResponse>,
+    /// On WhatsApp: with whom and until when; null elsewhere.
+    pub whatsapp: Option<WhatsappThreadResponse>,
     /// The labels, sorted.
     pub labels: Vec<String>,
     /// A warning sign.
@@ -297,6 +331,7 @@ impl ConversationRow {
             customer_name: conversation.customer_name.clone(),
             customer_email: conversation.customer_email.clone(),
             subject: conversation.subject.as_ref().map(SubjectResponse::from),
+            whatsapp: conversation.whatsapp.as_ref().map(WhatsappThreadResponse::from),
             labels: conversation.labels.clone(),
             flag: conversation.flag.as_ref().map(FlagResponse::from),
             last_message: conversation.last_message.clone(),

@@ -153,7 +153,7 @@ async fn page(state: &AppState, viewer: Viewer, id: ConversationId, window: Hist
             .page
             .messages
             .iter()
-            .map(|message| MessageResponse::new(message, conversation, audience))
+            .map(|message| MessageResponse::new(message, conversation, audience, &state.links))
             .collect(),
         next: history.page.next.map(|cursor| encode(cursor, forwards)),
         head_seq: conversation.last_seq,
@@ -177,7 +177,7 @@ async fn poll(state: &AppState, viewer: Viewer, id: ConversationId, after: i64, 
         results: catchup
             .messages
             .iter()
-            .map(|message| MessageResponse::new(message, conversation, audience))
+            .map(|message| MessageResponse::new(message, conversation, audience, &state.links))
             .collect(),
         next: None,
         head_seq: conversation.last_seq,

@@ -20,7 +20,7 @@ pub enum CommonProblems {
 /// What every path with a body may answer.
 #[derive(IntoResponses)]
 pub enum BodyProblems {
-    /// The body is not JSON, or a field breaks a rule; `errors` names it
+    /// The body is not JSON or came too slowly, or a field breaks a rule; `errors` names it
     #[response(status = 400, content_type = "application/problem+json")]
     Invalid(ProblemBody),
     /// The body has more than 1 MiB

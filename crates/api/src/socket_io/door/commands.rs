@@ -175,7 +175,7 @@ impl Context {
         Ok(PartyDone::Moved(PartyMoved {
             conversation_id: id_of(&moved.conversation),
             rev: moved.message.rev.unwrap_or_default(),
-            message: MessageShape::new(&moved.message, &moved.conversation),
+            message: MessageShape::new(&moved.message, &moved.conversation, &self.state.links),
         }))
     }
 

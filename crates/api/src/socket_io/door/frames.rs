@@ -3,6 +3,7 @@
 use super::super::packet;
 use super::protocol::{PartyConversationDeleted, PartyConversationUpdated, PartyEvent, PartyHasRead, PartyMessageUpdated};
 use crate::families::marketplace::{ConversationShape, MessageShape, StoredMessageShape, id_of};
+use crate::families::shared::FileLinks;
 use crate::ws::hub::{DoorChange, DoorEvent};
 use bytes::Bytes;
 use parlor_domain::conversation::{Conversation, ConversationReader};
@@ -26,6 +27,7 @@ pub fn event(name: &str, payload: &impl Serialize) -> Bytes {
 /// Writes the packets of one connection.
 pub struct Writer<'a> {
     reader: &'a ConversationReader,
+    links: &'a FileLinks,
     newest: Option<Newest>,
 }
 
@@ -41,8 +43,8 @@ struct Newest {
 impl<'a> Writer<'a> {
     /// For a connection.
     #[must_use]
-    pub const fn new(reader: &'a ConversationReader) -> Self {
-        Self { reader, newest: None }
+    pub const fn new(reader: &'a ConversationReader, links: &'a FileLinks) -> Self {
+        Self { reader, links, newest: None }
     }
 
     /// Nothing waits: nothing needs to be kept.
@@ -60,7 +62,7 @@ impl<'a> Writer<'a> {
                 DoorChange::NewMessage(_) => Some(self.newest(&change.conversation, change.rev).await?),
                 _ => None,
             };
-            let told = told(change, newest);
+            let told = told(change, newest, self.links);
             Ok(event(told.name(), &told))
         });
         written.await.cloned()
@@ -71,21 +73,25 @@ impl<'a> Writer<'a> {
         let serves = |known: &Newest| known.conversation == conversation.id && known.up_to >= rev;
         let known = match self.newest.take() {
             Some(known) if serves(&known) => known,
-            _ => Newest::read(conversation, rev, self.reader).await?,
+            _ => Newest::read(conversation, rev, self.reader, self.links).await?,
         };
-        let shapes = known.messages.iter().map(|message| MessageShape::new(message, conversation)).collect();
+        let shapes = MessageShape::all(&known.messages, conversation, self.links);
         self.newest = Some(known);
         Ok(shapes)
     }
 }
 
 impl Newest {
-    async fn read(conversation: &Conversation, rev: Option<i64>, reader: &ConversationReader) -> Result<Self, RepositoryError> {
+    async fn read(conversation: &Conversation, rev: Option<i64>, reader: &ConversationReader, links: &FileLinks) -> Result<Self, RepositoryError> {
         let read = reader.newest(conversation.id, MAX_EMBEDDED).await?;
         // It was read after this change.
         let up_to = read.iter().filter_map(|message| message.rev).max().max(rev);
         let mut room = MAX_EMBEDDED_BYTES;
-        let mut messages: Vec<_> = read.into_iter().rev().take_while(|message| fits(message, conversation, &mut room)).collect();
+        let mut messages: Vec<_> = read
+            .into_iter()
+            .rev()
+            .take_while(|message| fits(message, conversation, links, &mut room))
+            .collect();
         messages.reverse();
         Ok(Self {
             conversation: conversation.id,
@@ -96,14 +102,14 @@ impl Newest {
 }
 
 /// Takes room for a message, if there is some.
-fn fits(message: &Message, conversation: &Conversation, room: &mut usize) -> bool {
-    let length = serde_json::to_vec(&MessageShape::new(message, conversation)).map_or(0, |json| json.len() + 1);
+fn fits(message: &Message, conversation: &Conversation, links: &FileLinks, room: &mut usize) -> bool {
+    let length = serde_json::to_vec(&MessageShape::new(message, conversation, links)).map_or(0, |json| json.len() + 1);
     let left = room.checked_sub(length);
     *room = left.unwrap_or_default();
     left.is_some()
 }
 
-fn told(event: &DoorEvent, newest: Option<Vec<MessageShape>>) -> PartyEvent {
+fn told(event: &DoorEvent, newest: Option<Vec<MessageShape>>, links: &FileLinks) -> PartyEvent {
     let conversation = &*event.conversation;
     let conversation_id = id_of(conversation);
     let rev = event.rev.unwrap_or_default();
@@ -111,7 +117,7 @@ fn told(event: &DoorEvent, newest: Option<Vec<MessageShape>>) -> PartyEvent {
         DoorChange::NewMessage(message) => PartyEvent::NewMessage(Box::new(StoredMessageShape {
             conversation_id,
             rev,
-            message: MessageShape::new(message, conversation),
+            message: MessageShape::new(message, conversation, links),
             conversation: ConversationShape {
                 messages: newest,
                 ..ConversationShape::new(conversation, None)
@@ -121,7 +127,7 @@ fn told(event: &DoorEvent, newest: Option<Vec<MessageShape>>) -> PartyEvent {
             conversation_id,
             rev,
             change: (*change).into(),
-            message: MessageShape::new(message, conversation),
+            message: MessageShape::new(message, conversation, links),
             conversation: ConversationShape::new(conversation, None),
         })),
         DoorChange::Updated => PartyEvent::Updated(Box::new(PartyConversationUpdated {
@@ -148,18 +154,20 @@ fn told(event: &DoorEvent, newest: Option<Vec<MessageShape>>) -> PartyEvent {
 mod tests {
     use super::*;
     use parlor_testkit::build::a_message;
-    use parlor_testkit::{Fixture, MemoryStore};
+    use parlor_testkit::{FixedClock, Fixture, MemoryStore};
+    use std::sync::Arc;
 
     #[tokio::test]
     async fn a_long_conversation_is_cut_to_its_newest_messages() {
         let store = MemoryStore::new();
         let fixture = Fixture::stored(&store).await.unwrap();
+        let links = FileLinks::for_tests(Arc::new(FixedClock::default()));
         let mut room = 1_000;
         let long = Message {
             text: "x".repeat(700),
             ..a_message(&fixture.conversation)
         };
-        assert!(fits(&long, &fixture.conversation, &mut room));
-        assert!(!fits(&long, &fixture.conversation, &mut room));
+        assert!(fits(&long, &fixture.conversation, &links, &mut room));
+        assert!(!fits(&long, &fixture.conversation, &links, &mut room));
     }
 }

@@ -303,7 +303,7 @@ impl Serving<'_> {
 
 /// Tells what happens, as fast as the client takes it. It never ends.
 async fn tell(context: &Context) {
-    let mut writer = Writer::new(&context.state.reader);
+    let mut writer = Writer::new(&context.state.reader, &context.state.links);
     loop {
         context.sender.has_room().await;
         if context.queue.is_empty() {

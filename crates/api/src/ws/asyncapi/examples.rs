@@ -8,6 +8,7 @@ const VISITOR: &str = "018f6a3e-5b1c-7000-8000-000000000077";
 const AGENT: &str = "018f6a3e-5b1c-7000-8000-0000000000b1";
 const CHANNEL: &str = "018f6a3e-5b1c-7000-8000-0000000000e1";
 const MESSAGE: &str = "018f6a3e-5b1c-7000-8000-0000000000c9";
+const FILE: &str = "018f6a3e-5b1c-7000-8000-0000000000d4";
 const AT: &str = "2026-11-20T09:00:03.120Z";
 
 /// What a command is for.
@@ -75,7 +76,15 @@ pub fn commands(name: &str) -> Vec<Value> {
             } });
             let note = json!({ "conversation_id": CONVERSATION, "message": { "client_id": "i-1763629200123-7", "type": "text", "text": "Ask the workshop first.", "private": true } });
             let offer = json!({ "conversation_id": ROOM, "message": { "client_id": "w-1763629200123-2", "type": "offer", "text": "My offer", "payload": { "offerPrice": 18_500 } } });
-            return vec![command("3", name, &visitors), command("4", name, &note), command("5", name, &offer)];
+            let file = json!({ "conversation_id": ROOM, "message": { "client_id": "w-1763629200123-3", "type": "file", "attachment_ids": [FILE] } });
+            let template = json!({ "conversation_id": CONVERSATION, "message": { "client_id": "i-1763629200123-8", "type": "template", "payload": { "name": "order_ready", "language": "de", "parameters": ["A-17"] } } });
+            return vec![
+                command("3", name, &visitors),
+                command("4", name, &note),
+                command("5", name, &offer),
+                command("6", name, &file),
+                command("7", name, &template),
+            ];
         }
         "conversation:read" | "conversation:delivered" => json!({ "conversation_id": ROOM, "up_to_seq": 39 }),
         "conversation:typing" => return vec![json!({ "event": name, "data": { "conversation_id": ROOM, "state": "start" } })],
@@ -132,14 +141,25 @@ fn message() -> Value {
     json!({
         "id": MESSAGE, "conversation_id": ROOM, "seq": 39, "rev": 45, "sender": { "kind": "visitor", "id": VISITOR, "name": "Nadia", "reported": false },
         "type": "text", "text": "Is it still available?", "payload": null, "attachments": [], "reply_to": null, "reactions": [], "metadata": null,
-        "client_id": "w-1763629200123-1", "status": "sent", "is_read": false, "private": false, "sent_at": null, "created_at": AT, "edited_at": null, "deleted_at": null,
+        "client_id": "w-1763629200123-1", "status": "sent", "whatsapp_message_id": null, "is_read": false, "private": false, "sent_at": null, "created_at": AT, "edited_at": null, "deleted_at": null,
+    })
+}
+
+fn message_on_whatsapp() -> Value {
+    let url = format!("https://chat.example.com/api/attachments/{FILE}/size-chart.png?exp=1795165203&sig=q83vEjRW");
+    json!({
+        "id": MESSAGE, "conversation_id": CONVERSATION, "seq": 39, "rev": 58, "sender": { "kind": "agent", "id": AGENT, "name": "Ada", "reported": false },
+        "type": "file", "text": "size-chart.png", "payload": null,
+        "attachments": [{ "id": FILE, "name": "size-chart.png", "mime": "image/png", "size": 48_213, "url": url, "width": 800, "height": 600 }],
+        "reply_to": null, "reactions": [], "metadata": null, "client_id": "i-1763629200123-9", "status": "delivered", "whatsapp_message_id": "wamid.EXAMPLE1",
+        "is_read": false, "private": false, "sent_at": null, "created_at": AT, "edited_at": null, "deleted_at": null,
     })
 }
 
 fn row() -> Value {
     json!({
         "id": CONVERSATION, "kind": "chat", "channel_id": CHANNEL, "status": "open", "snoozed_until": null, "handled_by": "agent", "assignee_id": AGENT,
-        "customer_name": "Nadia", "customer_email": "nadia@example.com", "subject": { "kind": "text", "external_id": null, "title": "Order 1042", "price": null }, "labels": ["bikes"],
+        "customer_name": "Nadia", "customer_email": "nadia@example.com", "subject": { "kind": "text", "external_id": null, "title": "Order 1042", "price": null }, "whatsapp": null, "labels": ["bikes"],
         "flag": null, "last_message": "Is it still available?", "last_message_at": AT, "unread_count": 3, "inbound_count": 20, "head_seq": 39, "head_rev": 48,
         "created_at": "2026-11-20T09:00:00.000Z", "updated_at": AT, "deleted_at": null,
     })
@@ -156,7 +176,7 @@ pub fn event(name: &str) -> Value {
             let conversation = json!({ "id": ROOM, "status": "open", "handled_by": "assistant", "last_message_at": AT, "unread": { "team": 3, "visitor": 0 } });
             (Some(ROOM), Some(45), json!({ "message": message(), "conversation": conversation }))
         }
-        "conversation:message-updated" => (Some(ROOM), Some(45), json!({ "message": message(), "change": "reaction" })),
+        "conversation:message-updated" => (Some(CONVERSATION), Some(58), json!({ "message": message_on_whatsapp(), "change": "status" })),
         "conversation:updated" => (Some(ROOM), Some(46), json!({ "handled_by": "human", "status": "open" })),
         "conversation:deleted" => (Some(ROOM), Some(47), json!({})),
         "conversation:typing" => (Some(ROOM), None, json!({ "conversation_id": ROOM, "state": "start", "sender": agent })),

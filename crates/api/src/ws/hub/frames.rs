@@ -2,7 +2,7 @@
 
 use super::client::{Dialect, Parcel};
 use super::door::DoorEvent;
-use crate::families::shared::{ConversationRow, MessageResponse, SenderResponse};
+use crate::families::shared::{ConversationRow, FileLinks, MessageResponse, SenderResponse};
 use crate::ws::protocol::{
     AnswerDelta, ConversationBrief, ConversationUpdated, Delivered, Event, EventFrame, MessageUpdated, NewMessage, Nothing, ReadUpTo, StateWord, Typing,
     Viewing,
@@ -47,12 +47,12 @@ pub const fn number(event: &ConversationEvent, audience: Audience) -> Option<i64
 }
 
 /// A change for an audience that it is for.
-pub fn change(event: &ConversationEvent, audience: Audience) -> Bytes {
+pub fn change(event: &ConversationEvent, audience: Audience, links: &FileLinks) -> Bytes {
     let conversation = &event.conversation;
     let told = match &event.change {
-        ConversationChange::NewMessage(message) => new_message(message, conversation, audience),
+        ConversationChange::NewMessage(message) => new_message(message, conversation, audience, links),
         ConversationChange::MessageUpdated(message, change) => Event::MessageUpdated(Box::new(MessageUpdated {
-            message: MessageResponse::new(message, conversation, audience),
+            message: MessageResponse::new(message, conversation, audience, links),
             change: (*change).into(),
         })),
         ConversationChange::Updated(fields) => Event::Updated(Box::new(ConversationUpdated::new(conversation, *fields, audience))),
@@ -62,7 +62,7 @@ pub fn change(event: &ConversationEvent, audience: Audience) -> Bytes {
 }
 
 /// What a client missed, by number rising.
-pub fn missed(catchup: &Catchup, audience: Audience) -> Vec<(i64, Bytes)> {
+pub fn missed(catchup: &Catchup, audience: Audience, links: &FileLinks) -> Vec<(i64, Bytes)> {
     let conversation = &catchup.conversation;
     let id = Some(wire_id(conversation, audience));
     let mut frames: Vec<(i64, Bytes)> = catchup
@@ -74,7 +74,8 @@ pub fn missed(catchup: &Catchup, audience: Audience) -> Vec<(i64, Bytes)> {
                 Audience::Staff => message.staff_rev,
             };
             let changed_at = message.deleted_at.or(message.edited_at).unwrap_or(message.created_at);
-            Some((rev, encode(new_message(message, conversation, audience), id, Some(rev), Some(changed_at))))
+            let told = new_message(message, conversation, audience, links);
+            Some((rev, encode(told, id, Some(rev), Some(changed_at))))
         })
         .collect();
     if let Some(rev) = catchup.tell_conversation {
@@ -86,18 +87,18 @@ pub fn missed(catchup: &Catchup, audience: Audience) -> Vec<(i64, Bytes)> {
 }
 
 /// A change in the words of a dialect that it is for.
-pub fn parcel(event: &ConversationEvent, dialect: Dialect) -> Parcel {
+pub fn parcel(event: &ConversationEvent, dialect: Dialect, links: &FileLinks) -> Parcel {
     match dialect {
-        Dialect::Customer | Dialect::Agent => Parcel::Frame(change(event, dialect.audience())),
+        Dialect::Customer | Dialect::Agent => Parcel::Frame(change(event, dialect.audience(), links)),
         Dialect::Door => Parcel::Event(DoorEvent::of(event)),
     }
 }
 
 /// What a client missed in the words of a dialect, by number rising.
-pub fn missed_parcels(catchup: &Catchup, dialect: Dialect) -> Vec<(i64, Parcel)> {
+pub fn missed_parcels(catchup: &Catchup, dialect: Dialect, links: &FileLinks) -> Vec<(i64, Parcel)> {
     match dialect {
         Dialect::Customer | Dialect::Agent => {
-            let frames = missed(catchup, dialect.audience()).into_iter();
+            let frames = missed(catchup, dialect.audience(), links).into_iter();
             frames.map(|(rev, bytes)| (rev, Parcel::Frame(bytes))).collect()
         }
         Dialect::Door => {
@@ -107,9 +108,9 @@ pub fn missed_parcels(catchup: &Catchup, dialect: Dialect) -> Vec<(i64, Parcel)>
     }
 }
 
-fn new_message(message: &Message, conversation: &Conversation, audience: Audience) -> Event {
+fn new_message(message: &Message, conversation: &Conversation, audience: Audience, links: &FileLinks) -> Event {
     Event::NewMessage(Box::new(NewMessage {
-        message: MessageResponse::new(message, conversation, audience),
+        message: MessageResponse::new(message, conversation, audience, links),
         conversation: ConversationBrief::new(conversation, audience),
     }))
 }

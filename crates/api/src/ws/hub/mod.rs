@@ -26,6 +26,7 @@ pub use frames::{encode, missed};
 use super::close::Close;
 use super::identity::Identity;
 use super::protocol::Online;
+use crate::families::shared::FileLinks;
 use crate::limits_config::Limits;
 use client::Dialect;
 use parlor_domain::agent::AgentDirectory;
@@ -62,6 +63,8 @@ pub struct HubDependencies {
     pub directory: Arc<AgentDirectory>,
     /// Whether visitors are still there.
     pub visitors: Arc<VisitorService>,
+    /// Links to the files of messages.
+    pub links: Arc<FileLinks>,
     /// How much a connection may do.
     pub limits: Limits,
     /// Whether this is the only node: then nobody needs to be told again who is online.
@@ -308,11 +311,12 @@ impl Hub {
         if !is_meant(client) || !client.follow(conversation, known_as) {
             return false;
         }
-        topics
-            .entry(conversation)
-            .or_insert_with(|| Topic::new(conversation, Instant::now()))
-            .join(client);
+        topics.entry(conversation).or_insert_with(|| self.topic(conversation)).join(client);
         true
+    }
+
+    fn topic(&self, conversation: ConversationId) -> Topic {
+        Topic::new(conversation, Arc::clone(&self.with.links), Instant::now())
     }
 
     /// Hands on what a client missed, then what came since it joined, then what comes.

@@ -4,7 +4,7 @@
 use super::client::{Dialect, Parcel};
 use super::door::DoorEvent;
 use super::door_queue::Gap;
-use super::topic::{Next, Topic};
+use super::topic::Next;
 use super::work::AGAIN_AFTER;
 use super::{Client, Hub, lock};
 use crate::ws::close::Close;
@@ -15,7 +15,6 @@ use parlor_domain::message::Side;
 use parlor_domain::page::Limit;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::time::Instant;
 
 /// So many changes are read at once for a client that is behind in a conversation: then others have their turn.
 const PAGE: u32 = 20;
@@ -46,7 +45,7 @@ impl Hub {
         if client.follows(conversation.id) || !client.follow(conversation.id, conversation.id.0) {
             return;
         }
-        let topic = topics.entry(conversation.id).or_insert_with(|| Topic::new(conversation.id, Instant::now()));
+        let topic = topics.entry(conversation.id).or_insert_with(|| self.topic(conversation.id));
         // Of a conversation that began since the client came it is to hear everything: the first changes may be late or lost.
         let is_new = conversation.created_at > client.came_at;
         if is_new && rev > 1 || !topic.join_at(client, rev, event.staff_rev) {

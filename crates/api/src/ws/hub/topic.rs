@@ -7,6 +7,7 @@ mod joining;
 
 use super::client::{Client, Dialect, Parcel};
 use super::frames;
+use crate::families::shared::FileLinks;
 use crate::ws::close::Close;
 use parlor_domain::conversation::{Audience, Catchup, Conversation};
 use parlor_domain::event::{ConversationChange, ConversationEvent};
@@ -72,6 +73,7 @@ pub enum Next {
 /// One conversation and those who follow it.
 pub struct Topic {
     id: ConversationId,
+    links: Arc<FileLinks>,
     members: Vec<Member>,
     /// The last `staff_rev` handed on; `None` until the first member's start was read.
     staff: Option<i64>,
@@ -93,9 +95,10 @@ pub struct Topic {
 
 impl Topic {
     /// Nobody follows yet.
-    pub fn new(id: ConversationId, now: Instant) -> Self {
+    pub fn new(id: ConversationId, links: Arc<FileLinks>, now: Instant) -> Self {
         Self {
             id,
+            links,
             members: Vec::new(),
             staff: None,
             since: 0,
@@ -164,7 +167,7 @@ impl Topic {
         for dialect in Dialect::ALL {
             let Some(rev) = frames::number(event, dialect.audience()) else { continue };
             if self.speaks(dialect) {
-                self.give(dialect, rev, &frames::parcel(event, dialect), last);
+                self.give(dialect, rev, &frames::parcel(event, dialect, &self.links), last);
             }
         }
     }
@@ -217,7 +220,7 @@ impl Topic {
             }
             for dialect in Dialect::ALL.into_iter().filter(|dialect| dialect.audience() == *audience) {
                 if self.speaks(dialect) {
-                    for (rev, parcel) in frames::missed_parcels(catchup, dialect) {
+                    for (rev, parcel) in frames::missed_parcels(catchup, dialect, &self.links) {
                         self.give(dialect, rev, &parcel, false);
                     }
                 }

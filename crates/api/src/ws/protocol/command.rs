@@ -85,21 +85,24 @@ pub struct OutgoingMessage {
     /// The client's own id, unique for ever per conversation and author: the same again is stored once.
     #[schema(example = "w-1763629200123-1", min_length = 1, max_length = 64)]
     pub client_id: String,
-    /// `text`, `offer` or `appointment`; `text` without it.
+    /// `text`, `file`, `offer`, `appointment`, or for agents on WhatsApp `template` and `interactive`; without it `file` if there are files, else `text`.
     #[serde(default, rename = "type")]
     #[schema(example = "text")]
     pub kind: Option<String>,
-    /// The text, 1–10,000 characters.
+    /// The text, 1–10,000 characters. With files it may be empty: then the first file's name stands for it. A template has its own.
     #[serde(default)]
-    #[schema(example = "Is it still available?", min_length = 1, max_length = 10_000)]
+    #[schema(example = "Is it still available?", max_length = 10_000)]
     pub text: String,
     /// A message of the same conversation.
     #[serde(default)]
     pub reply_to: Option<Uuid>,
-    /// Uploaded files.
+    /// Files that were uploaded over HTTP for this conversation, at most 5.
     #[serde(default)]
+    #[schema(max_items = 5)]
     pub attachment_ids: Option<Vec<String>>,
-    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own, at most 8 KiB; none for `text`.
+    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own; of a template
+    /// `{name, language?, parameters?}`; of an interactive message `{buttons: [{id, title}]}` or `{button, rows: [{id, title, description?}]}`.
+    /// At most 8 KiB; none for `text` and `file`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     pub payload: Option<serde_json::Value>,

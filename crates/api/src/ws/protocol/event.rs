@@ -3,6 +3,7 @@
 use super::{AvailabilityWord, DataSchema, Nothing, SessionReply, StateWord, present};
 use crate::families::shared::{
     ConversationRow, FlagResponse, HandledByWord, MessageResponse, SenderKindWord, SenderResponse, SideWord, StatusWord, SubjectResponse,
+    WhatsappThreadResponse,
 };
 use parlor_domain::clock::Timestamp;
 use parlor_domain::conversation::{Audience, ChangedFields, Conversation};
@@ -60,6 +61,10 @@ pub struct ConversationBrief {
     pub last_message_at: String,
     /// Unread messages.
     pub unread: Unread,
+    /// On WhatsApp: with whom and until when. To agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub whatsapp: Option<WhatsappThreadResponse>,
 }
 
 impl ConversationBrief {
@@ -90,8 +95,14 @@ impl ConversationBrief {
                 team: conversation.unread_by_team(),
                 visitor: conversation.unread_by_visitor(),
             },
+            whatsapp: whatsapp_for(conversation, audience),
         }
     }
+}
+
+fn whatsapp_for(conversation: &Conversation, audience: Audience) -> Option<WhatsappThreadResponse> {
+    let thread = conversation.whatsapp.as_ref().filter(|_| audience == Audience::Staff);
+    thread.map(WhatsappThreadResponse::from)
 }
 
 /// A new message; in a resume any message that was made or changed.
@@ -117,6 +128,8 @@ pub enum MessageChangeWord {
     Status,
     /// A move of an offer or appointment.
     Action,
+    /// The file that it came with is here now, or cannot be had.
+    Attachment,
 }
 
 impl From<MessageChange> for MessageChangeWord {
@@ -126,6 +139,8 @@ impl From<MessageChange> for MessageChangeWord {
             MessageChange::Deleted => Self::Deleted,
             MessageChange::Reaction => Self::Reaction,
             MessageChange::Action => Self::Action,
+            MessageChange::Status => Self::Status,
+            MessageChange::Attachment => Self::Attachment,
         }
     }
 }
@@ -188,6 +203,10 @@ pub struct ConversationUpdated {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[schema(value_type = Option<String>)]
     pub customer_email: Option<Option<String>>,
+    /// On WhatsApp: with whom and until when. To agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub whatsapp: Option<WhatsappThreadResponse>,
 }
 
 impl ConversationUpdated {
@@ -212,6 +231,7 @@ impl ConversationUpdated {
                 flag: fields.flag.then(|| conversation.flag.as_ref().map(FlagResponse::from)),
                 customer_name: fields.customer.then(|| conversation.customer_name.clone()),
                 customer_email: fields.customer.then(|| conversation.customer_email.clone()),
+                whatsapp: whatsapp_for(conversation, audience).filter(|_| fields.customer),
             },
         }
     }

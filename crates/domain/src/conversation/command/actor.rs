@@ -69,6 +69,18 @@ pub enum Actor {
 }
 
 impl Actor {
+    /// Where it acts.
+    #[must_use]
+    pub const fn workspace(&self) -> WorkspaceId {
+        match self {
+            Self::Visitor(visitor) => visitor.workspace_id,
+            Self::Agent(agent) => agent.workspace_id,
+            Self::Assistant(assistant) => assistant.workspace_id,
+            Self::Reported(reported) => reported.workspace_id,
+            Self::System(workspace) => *workspace,
+        }
+    }
+
     /// Which side it is on.
     #[must_use]
     pub const fn side(&self) -> Side {

@@ -17,26 +17,35 @@ impl Deciding<'_> {
         }
         let mut after = Conversation::clone(self.before);
         after.answer_id = None;
-        let message = new.text.as_ref().map(|text| {
+        // What the platform would not take any more is not said, and a person goes on.
+        let closed = self.before.whatsapp.as_ref().is_some_and(|thread| !thread.is_open(self.now));
+        let message = new.text.as_ref().filter(|_| !closed).map(|text| {
             after.answers += 1;
             self.place(
                 &mut after,
                 Draft {
                     metadata: new.metadata.as_ref(),
+                    delivery: self.goes_out(),
                     ..Draft::text(new.id, self.actor.sender(), text.as_str())
                 },
             )
         });
-        if new.hand_over.is_some() {
+        if new.hand_over.is_some() || closed {
             after.set_handler(Handler::Queue);
         } else if after.inbound_count > new.covers {
-            after.answer_id = Some(MessageId(self.fresh));
+            after.answer_id = Some(MessageId(self.fresh.id));
         }
         let mut change = match message {
-            Some(message) => self.decided(after, true, Outcome::Stored(Arc::new(message))),
+            Some(message) => {
+                let of_channel = self.work_of_channel(&message, false);
+                let mut change = self.decided(after, true, Outcome::Stored(Arc::new(message)));
+                change.jobs.extend(of_channel);
+                change
+            }
             None => self.decided_without_message(after),
         };
-        if let Some(reason) = &new.hand_over {
+        let reason = new.hand_over.as_deref().or(closed.then_some("the customer's 24 hours were over"));
+        if let Some(reason) = reason {
             change.audit = Some(self.audit("conversation.hand_over", json!({"from": "assistant", "to": "queue", "reason": reason})));
         }
         Ok(change)

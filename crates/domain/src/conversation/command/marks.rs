@@ -31,8 +31,10 @@ impl Deciding<'_> {
         if !moved && agent_mark.is_none() {
             return self.nothing(Outcome::Unchanged);
         }
+        let shown = self.shown_as_read(&after);
         let mut change = Change::nothing(Arc::new(after), if moved { Outcome::Changed } else { Outcome::Unchanged });
         change.writes = true;
+        change.jobs.extend(shown);
         change.agent_mark = agent_mark;
         change.signal = moved.then_some(SignalKind::Read { up_to_seq: mark.seq });
         change

@@ -2,11 +2,12 @@
 
 use super::{Actor, Deciding, NOT_YOURS, NewMessage};
 use crate::agent::Role;
+use crate::attachment::AttachedFile;
 use crate::clock::Timestamp;
 use crate::conversation::{Change, CommandError, Conversation, Handler, Outcome, Status};
 use crate::event::MessageChange;
 use crate::id::{KeyHash, MessageId};
-use crate::message::{Message, MessageKind, MessageStatus, Sender, Side};
+use crate::message::{Delivery, Message, MessageKind, MessageStatus, Sender, SenderKind, Side};
 use crate::text::{ClientId, MessageText};
 use serde_json::json;
 use std::sync::Arc;
@@ -24,6 +25,8 @@ pub(super) struct Draft<'a> {
     pub(super) client_id: Option<&'a ClientId>,
     pub(super) sent_at: Option<Timestamp>,
     pub(super) metadata: Option<&'a serde_json::Value>,
+    pub(super) attachments: Vec<AttachedFile>,
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl<'a> Draft<'a> {
@@ -41,6 +44,8 @@ impl<'a> Draft<'a> {
             client_id: None,
             sent_at: None,
             metadata: None,
+            attachments: Vec::new(),
+            delivery: None,
         }
     }
 }
@@ -49,7 +54,8 @@ impl Deciding<'_> {
     /// A visitor's message reopens; an agent's first reply takes over. Either way it is one command and one number.
     pub(super) fn send(&self, new: &NewMessage) -> Result<Change, CommandError> {
         if let Some(first) = &self.facts.stored_first {
-            return if first.content == new.content() {
+            // The platform may tell a thing again in other words; it is the same thing.
+            return if new.external_id.is_some() || first.content == new.content() {
                 Ok(self.nothing(Outcome::Repeated(Arc::clone(first))))
             } else {
                 Err(CommandError::ClientIdReused)
@@ -64,9 +70,12 @@ impl Deciding<'_> {
         if new.private && new.proposal.is_some() {
             return Err(CommandError::Conflict("a note proposes nothing; send the offer or appointment as a message"));
         }
+        self.must_own_the_files(new)?;
+        let delivery = self.delivery_of(new)?;
         let mut after = Conversation::clone(self.before);
         if !new.private {
             self.takes_part(&mut after);
+            self.opens_window(&mut after, new);
             self.owe_answer(&mut after);
         }
         let message = self.place(
@@ -76,20 +85,28 @@ impl Deciding<'_> {
                 sender: self.actor.sender(),
                 kind: new.kind(),
                 text: new.text.as_str(),
-                payload: new.proposal.as_ref().map(|proposal| proposal.payload(self.now)),
+                payload: match &new.proposal {
+                    Some(proposal) => Some(proposal.payload(self.now)),
+                    None => new.structured.as_ref().and_then(|structured| structured.payload.clone()),
+                },
                 content: new.content(),
                 private: new.private,
                 reply_to: new.reply_to,
                 client_id: new.client_id.as_ref(),
                 sent_at: new.sent_at,
-                metadata: None,
+                metadata: new.metadata.as_ref(),
+                attachments: new.attachments.iter().map(|attachment| attachment.file.clone()).collect(),
+                delivery,
             },
         );
         let agent_mark = if new.private { None } else { self.read_to_the_head(&mut after) };
         let expiry = self.expiry_of(&message);
+        let of_channel = self.work_of_channel(&message, new.media_follows);
         let mut change = self.decided(after, !new.private, Outcome::Stored(Arc::new(message)));
         change.agent_mark = agent_mark;
         change.jobs.extend(expiry);
+        change.jobs.extend(of_channel);
+        change.external_id = new.external_id.clone().map(|id| (id, 0));
         Ok(change)
     }
 
@@ -106,10 +123,15 @@ impl Deciding<'_> {
         }
     }
 
-    /// A visitor's message to the assistant: it owes an answer, one for all questions that come until it looks.
+    /// A visitor's message to the assistant: it owes an answer, one for all questions that come until it looks. What came so late
+    /// that the platform would not take the answer is a person's.
     pub(super) fn owe_answer(&self, after: &mut Conversation) {
+        if after.handler == Handler::Assistant && after.whatsapp.as_ref().is_some_and(|thread| !thread.is_open(self.now)) {
+            after.set_handler(Handler::Queue);
+            return;
+        }
         if matches!(self.actor, Actor::Visitor(_)) && after.handler == Handler::Assistant && after.answer_id.is_none() {
-            after.answer_id = Some(MessageId(self.fresh));
+            after.answer_id = Some(MessageId(self.fresh.id));
         }
     }
 
@@ -146,7 +168,9 @@ impl Deciding<'_> {
             metadata: new.metadata.cloned(),
             client_id: new.client_id.map(|id| id.as_str().to_owned()),
             content: new.content,
-            status: MessageStatus::Sent,
+            status: new.delivery.as_ref().map_or(MessageStatus::Sent, Delivery::status),
+            attachments: new.attachments,
+            delivery: new.delivery,
             private: new.private,
             inbound_count: after.inbound_count,
             outbound_count: after.outbound_count,
@@ -165,6 +189,9 @@ impl Deciding<'_> {
         }
         if message.deleted_at.is_some() {
             return Err(CommandError::Conflict("a deleted message cannot be edited"));
+        }
+        if message.status != MessageStatus::Failed && message.delivery.is_some() && message.sender.kind != SenderKind::Visitor {
+            return Err(CommandError::Conflict("what goes out over WhatsApp cannot be edited; write another message"));
         }
         if message.text == text.as_str() {
             return Ok(self.nothing(Outcome::MessageChanged(Arc::clone(message))));
@@ -201,19 +228,26 @@ impl Deciding<'_> {
         if !changed.react(self.actor.side(), emoji) {
             return Ok(self.nothing(Outcome::MessageChanged(Arc::new(changed))));
         }
-        Ok(self.message_changed(changed, MessageChange::Reaction))
+        let told = self.reaction_told(&changed);
+        let mut change = self.message_changed(changed, MessageChange::Reaction);
+        change.jobs.extend(told);
+        Ok(change)
     }
 
     /// A known message in a new form: one number, the public one only if customers see the message.
-    pub(super) fn message_changed(&self, mut message: Message, kind: MessageChange) -> Change {
-        let mut after = Conversation::clone(self.before);
+    pub(super) fn message_changed(&self, message: Message, kind: MessageChange) -> Change {
+        self.message_changed_in(Conversation::clone(self.before), message, kind)
+    }
+
+    /// The same, when something of the conversation changes with it.
+    pub(super) fn message_changed_in(&self, mut after: Conversation, mut message: Message, kind: MessageChange) -> Change {
         after.staff_rev += 1;
         message.staff_rev = after.staff_rev;
         if !message.private {
             after.rev += 1;
             message.rev = Some(after.rev);
             if message.seq == after.last_seq {
-                after.last_message = (message.deleted_at.is_none()).then(|| Conversation::preview_of(&message.text));
+                after.last_message = message.deleted_at.is_none().then(|| Conversation::preview_of(&message.text));
             }
         }
         let public = !message.private;

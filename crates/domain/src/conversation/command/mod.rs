@@ -3,6 +3,7 @@
 
 mod actor;
 mod answer;
+mod channel;
 mod marks;
 mod messages;
 mod order;
@@ -13,7 +14,7 @@ mod tell;
 mod tests;
 
 pub use actor::{Actor, AgentActor, AssistantActor, ReportedActor, VisitorActor};
-pub use order::{Action, Command, NewAnswer, NewMessage, NewMove, SubjectEdit, ToldMessage};
+pub use order::{Action, Command, DeliveryReport, ExternalId, MediaArrival, NewAnswer, NewMessage, NewMove, PartReport, Structured, SubjectEdit, ToldMessage};
 
 use super::change::{Change, ChangedFields, Facts, Outcome};
 use super::error::CommandError;
@@ -21,7 +22,7 @@ use super::model::{AgentMark, Conversation, ConversationKind, Handler, ReadMark}
 use crate::agent::Role;
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
-use crate::id::{AuditId, JobId};
+use crate::id::{AuditId, Ids, JobId};
 use crate::job::{Job, JobKind};
 use crate::message::{Message, Move, Side};
 use std::sync::Arc;
@@ -29,12 +30,31 @@ use uuid::Uuid;
 
 const NOT_YOURS: &str = "only its author may change this message";
 
-/// Decides a command. `now` is one moment for the whole batch; `fresh` is an id that nothing has yet, for a line of the
-/// audit log or an answer that is owed from now on.
+/// Ids that nothing has yet, for what a command may make besides what it names.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh {
+    /// For a line of the audit log, or an answer that is owed from now on.
+    pub id: Uuid,
+    /// For work of a channel. They rise in the order in which commands are decided, and so in the order of messages.
+    pub job: Uuid,
+}
+
+impl Fresh {
+    /// Takes new ones.
+    #[must_use]
+    pub fn from(ids: &dyn Ids) -> Self {
+        Self {
+            id: ids.ordered(),
+            job: ids.ordered(),
+        }
+    }
+}
+
+/// Decides a command. `now` is one moment for the whole batch.
 ///
 /// # Errors
 /// The refusal; nothing changes then.
-pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, fresh: Uuid) -> Result<Change, CommandError> {
+pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: Timestamp, fresh: Fresh) -> Result<Change, CommandError> {
     must_see(before, &command.actor)?;
     must_be_allowed(before, &command.actor, &command.action)?;
     let deciding = Deciding {
@@ -51,6 +71,13 @@ pub fn apply(before: &Arc<Conversation>, command: &Command, facts: &Facts, now: 
         Action::Edit(_, text) => deciding.edit(text),
         Action::Delete(_) => deciding.delete_message(),
         Action::React(_, emoji) => deciding.react(emoji.as_deref()),
+        Action::Report(report) => deciding.report(report),
+        Action::AddMedia(arrival) => deciding.add_media(arrival),
+        Action::SetCustomerPhone(phone) => Ok(deciding.with(|conversation| {
+            if let Some(thread) = &mut conversation.whatsapp {
+                thread.customer_phone.clone_from(phone);
+            }
+        })),
         Action::MarkRead(up_to) => Ok(deciding.mark_read(*up_to)),
         Action::MarkDelivered(up_to) => Ok(deciding.mark_delivered(*up_to)),
         Action::Assign(to) => Ok(deciding.hand_over(to.map_or(Handler::Queue, Handler::Agent), "conversation.assign")),
@@ -112,12 +139,15 @@ fn must_be_allowed(before: &Conversation, actor: &Actor, action: &Action) -> Res
             return Err(CommandError::Forbidden("not by this caller"));
         }
         (Actor::System(_), _) => return Ok(()),
+        (_, Action::Report(_) | Action::AddMedia(_) | Action::SetCustomerPhone(_)) => return Err(CommandError::Forbidden("not by this caller")),
         (_, Action::Move(NewMove { action: Move::Expire, .. })) => return Err(CommandError::Forbidden("an offer ends by itself")),
         (Actor::Agent(agent), _) if agent.role != Role::Seller => return Ok(()),
         (Actor::Agent(_) | Actor::Visitor(_), _) => {}
     }
     match action {
         Action::Send(message) if message.private => Err(CommandError::Forbidden("only agents write notes")),
+        // On WhatsApp customers can, and it has happened already when we are told.
+        Action::Edit(..) if before.whatsapp.is_some() && matches!(actor, Actor::Visitor(_)) => Ok(()),
         Action::Edit(..) => Err(CommandError::Forbidden(NOT_YOURS)),
         Action::Send(_) | Action::Delete(_) | Action::React(..) | Action::MarkRead(_) | Action::MarkDelivered(_) | Action::Move(_) => Ok(()),
         Action::SetFlag(Some(_)) | Action::SetSubject(_) | Action::DeleteConversation if in_marketplace => Ok(()),
@@ -133,6 +163,9 @@ fn must_be_allowed(before: &Conversation, actor: &Actor, action: &Action) -> Res
         | Action::Wake
         | Action::Release(_)
         | Action::DeleteConversation
+        | Action::Report(_)
+        | Action::AddMedia(_)
+        | Action::SetCustomerPhone(_)
         | Action::Answer(_)
         | Action::Tell(_) => Err(CommandError::Forbidden("only agents may do this")),
     }
@@ -144,7 +177,7 @@ struct Deciding<'a> {
     actor: &'a Actor,
     facts: &'a Facts,
     now: Timestamp,
-    fresh: Uuid,
+    fresh: Fresh,
 }
 
 impl Deciding<'_> {
@@ -174,8 +207,10 @@ impl Deciding<'_> {
         }
         after.updated_at = self.now;
         let (job, finished_job) = self.owed(&after);
+        let shown = self.shown_as_read(&after);
         let mut change = Change::nothing(Arc::new(after), outcome);
         change.jobs.extend(job);
+        change.jobs.extend(shown);
         change.finished_jobs.extend(finished_job);
         change.fields = fields;
         change.numbered = true;
@@ -189,19 +224,25 @@ impl Deciding<'_> {
         if self.before.answer_id == after.answer_id {
             return (None, None);
         }
-        let job = after.answer_id.map(|answer| Job {
-            id: JobId(answer.0),
-            workspace_id: after.workspace_id,
-            conversation_id: after.id,
-            kind: JobKind::AssistantAnswer,
+        let job = after.answer_id.map(|answer| self.job(JobId(answer.0), JobKind::AssistantAnswer, None));
+        (job, self.before.answer_id.map(|answer| JobId(answer.0)))
+    }
+
+    /// Work that is due at once.
+    fn job(&self, id: JobId, kind: JobKind, payload: Option<serde_json::Value>) -> Job {
+        Job {
+            id,
+            workspace_id: self.before.workspace_id,
+            conversation_id: self.before.id,
+            kind,
+            payload,
             attempts: 0,
             run_at: self.now,
             claim: None,
             last_error: None,
             dead_at: None,
             created_at: self.now,
-        });
-        (job, self.before.answer_id.map(|answer| JobId(answer.0)))
+        }
     }
 
     fn nothing(&self, outcome: Outcome) -> Change {
@@ -256,7 +297,7 @@ impl Deciding<'_> {
 
     fn audit(&self, action: &str, detail: serde_json::Value) -> AuditEntry {
         AuditEntry {
-            id: AuditId(self.fresh),
+            id: AuditId(self.fresh.id),
             workspace_id: self.before.workspace_id,
             actor_id: self.actor.uuid(),
             action: action.to_owned(),

@@ -1,12 +1,31 @@
 //! What can be asked of a conversation.
 
 use super::Actor;
+use crate::attachment::{AttachedFile, Attachment};
 use crate::clock::Timestamp;
 use crate::conversation::{Status, Subject};
-use crate::id::{AgentId, ConversationId, KeyHash, MessageId};
-use crate::message::{AuthorId, Message, MessageKind, Move, Proposal};
+use crate::id::{AgentId, AttachmentId, ChannelId, ConversationId, KeyHash, MessageId};
+use crate::message::{AuthorId, DeliveryError, Message, MessageKind, Move, PartState, Proposal};
 use crate::text::{AnswerText, ClientId, Label, Line, MessageText};
 use serde_json::Number;
+
+/// The content of a message whose kind the sender names: its text is what lists and searches show of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Structured {
+    /// Which kind.
+    pub kind: MessageKind,
+    /// Its content.
+    pub payload: Option<serde_json::Value>,
+}
+
+/// What a channel's platform calls a message. Unique in the channel, for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ExternalId {
+    /// The channel.
+    pub channel_id: ChannelId,
+    /// The platform's id.
+    pub id: String,
+}
 
 /// A message to be sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +36,16 @@ pub struct NewMessage {
     pub text: MessageText,
     /// The offer or appointment that it is.
     pub proposal: Option<Proposal>,
+    /// The content of another kind.
+    pub structured: Option<Structured>,
+    /// Its files.
+    pub attachments: Vec<Attachment>,
+    /// Facts beside the content.
+    pub metadata: Option<serde_json::Value>,
+    /// What the platform that it came from calls it.
+    pub external_id: Option<ExternalId>,
+    /// Whether a file of it is still at the platform that it came from.
+    pub media_follows: bool,
     /// Whether only agents shall see it.
     pub private: bool,
     /// The message it answers.
@@ -28,13 +57,39 @@ pub struct NewMessage {
 }
 
 impl NewMessage {
-    pub(super) fn kind(&self) -> MessageKind {
-        self.proposal.as_ref().map_or(MessageKind::Text, Proposal::kind)
+    /// Words, and nothing else.
+    #[must_use]
+    pub const fn text(id: MessageId, text: MessageText) -> Self {
+        Self {
+            id,
+            text,
+            proposal: None,
+            structured: None,
+            attachments: Vec::new(),
+            metadata: None,
+            external_id: None,
+            media_follows: false,
+            private: false,
+            reply_to: None,
+            client_id: None,
+            sent_at: None,
+        }
     }
 
-    pub(super) fn content(&self) -> KeyHash {
+    pub(super) fn kind(&self) -> MessageKind {
+        match (&self.proposal, &self.structured) {
+            (Some(proposal), _) => proposal.kind(),
+            (None, Some(structured)) => structured.kind,
+            (None, None) if !self.attachments.is_empty() || self.media_follows => MessageKind::File,
+            (None, None) => MessageKind::Text,
+        }
+    }
+
+    pub(in crate::conversation) fn content(&self) -> KeyHash {
         let payload = self.proposal.as_ref().map(Proposal::content);
-        Message::content_hash(self.kind(), self.text.as_str(), payload.as_ref(), self.reply_to, self.private)
+        let payload = payload.or_else(|| self.structured.as_ref().and_then(|structured| structured.payload.clone()));
+        let files: Vec<AttachmentId> = self.attachments.iter().map(|attachment| attachment.file.id).collect();
+        Message::content_hash_with(self.kind(), self.text.as_str(), payload.as_ref(), &files, self.reply_to, self.private)
     }
 }
 
@@ -91,6 +146,45 @@ pub struct NewMove {
     pub answer_id: MessageId,
 }
 
+/// What became of one part of a message that goes out over a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartReport {
+    /// Which part, from 0.
+    pub part: usize,
+    /// How far it got.
+    pub state: PartState,
+    /// What the platform calls it, if that is known.
+    pub external_id: Option<String>,
+    /// When.
+    pub at: Timestamp,
+    /// Why it failed.
+    pub error: Option<DeliveryError>,
+}
+
+/// What became of a message that goes out over a channel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeliveryReport {
+    /// The message.
+    pub message: MessageId,
+    /// Its channel.
+    pub channel_id: ChannelId,
+    /// Into how many parts it is cut, once that is known.
+    pub parts: Option<usize>,
+    /// What became of one of them.
+    pub report: Option<PartReport>,
+    /// Whether the platform says that the customer's time to be written to freely is over.
+    pub closes_window: bool,
+}
+
+/// A file of a message that came in over a channel, fetched at last; or why it cannot be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MediaArrival {
+    /// The message.
+    pub message: MessageId,
+    /// The file, or words for agents.
+    pub file: Result<AttachedFile, String>,
+}
+
 /// What shall be different about the subject; `None` stays.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SubjectEdit {
@@ -117,6 +211,12 @@ pub enum Action {
     Delete(MessageId),
     /// Put a sign on it; `None` takes it away.
     React(MessageId, Option<String>),
+    /// Note what became of a message that goes out over a channel.
+    Report(DeliveryReport),
+    /// Add the file that a message came with.
+    AddMedia(MediaArrival),
+    /// The customer's phone number is another one, or hidden now.
+    SetCustomerPhone(Option<String>),
     /// Decide about an offer or appointment, or take an own one back.
     Move(NewMove),
     /// The caller's side has read up to a place; `None` is the head.
@@ -172,6 +272,28 @@ pub struct Command {
 }
 
 impl Command {
+    /// What the platform calls the message that the command brings, or one that it reports on: unique in its channel. With the part.
+    #[must_use]
+    pub(in crate::conversation) fn external_id(&self) -> Option<(ExternalId, usize)> {
+        match &self.action {
+            Action::Send(message) => message.external_id.clone().map(|id| (id, 0)),
+            Action::Report(DeliveryReport {
+                channel_id,
+                report: Some(PartReport {
+                    part, external_id: Some(id), ..
+                }),
+                ..
+            }) => Some((
+                ExternalId {
+                    channel_id: *channel_id,
+                    id: id.clone(),
+                },
+                *part,
+            )),
+            _ => None,
+        }
+    }
+
     /// The client id under which it must happen only once.
     #[must_use]
     pub fn client_id(&self) -> Option<(AuthorId, &str)> {

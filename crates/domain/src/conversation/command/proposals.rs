@@ -118,16 +118,8 @@ impl Deciding<'_> {
     /// The work that ends an open offer.
     pub(super) fn expiry_of(&self, message: &Message) -> Option<Job> {
         Some(Job {
-            id: JobId(message.id.0),
-            workspace_id: message.workspace_id,
-            conversation_id: message.conversation_id,
-            kind: JobKind::OfferExpiry,
-            attempts: 0,
             run_at: message.offer_ends_at()?,
-            claim: None,
-            last_error: None,
-            dead_at: None,
-            created_at: self.now,
+            ..self.job(JobId(message.id.0), JobKind::OfferExpiry, None)
         })
     }
 

@@ -5,8 +5,8 @@ use crate::agent::Agent;
 use crate::channel::{Channel, IdentityRule};
 use crate::clock::Timestamp;
 use crate::conversation::{
-    Action, Actor, Command, CommandError, Conversation, ConversationKind, Facts, Handler, NewMessage, Outcome, ReadMark, Seller, Status, Subject, VisitorActor,
-    apply,
+    Action, Actor, Command, CommandError, Conversation, ConversationKind, Facts, Fresh, Handler, NewMessage, Outcome, ReadMark, Seller, Status, Subject,
+    VisitorActor, apply,
 };
 use crate::creation::{Creation, CreationKey, REMEMBERED_FOR, claim};
 use crate::event::{ConversationChange, ConversationEvent, DomainEvent};
@@ -105,6 +105,7 @@ pub(crate) fn new_conversation(ids: &dyn Ids, channel: &Channel, visitor: &Visit
         kind,
         client_ref: None,
         seller: None,
+        whatsapp: None,
         status: Status::Open,
         snoozed_until: None,
         handler: kind.first_handler(&channel.assistant),
@@ -192,20 +193,15 @@ impl ConversationService {
                 name: conversation.customer_name.clone(),
             });
             let action = Action::Send(NewMessage {
-                id: MessageId(self.ids.ordered()),
-                text,
-                proposal: None,
-                private: false,
-                reply_to: None,
                 client_id,
-                sent_at: None,
+                ..NewMessage::text(MessageId(self.ids.ordered()), text)
             });
             let command = Command {
                 conversation_id: conversation.id,
                 actor,
                 action,
             };
-            let change = apply(&conversation, &command, &Facts::default(), now, self.ids.ordered())?;
+            let change = apply(&conversation, &command, &Facts::default(), now, Fresh::from(&*self.ids))?;
             jobs.extend(change.jobs.into_iter().map(|job| self.writer.claimed(job, now)));
             conversation = change.conversation;
             if let Outcome::Stored(stored) = change.outcome {

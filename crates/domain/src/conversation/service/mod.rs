@@ -12,15 +12,16 @@ pub use saving::{Save, SaveError, Saved, SavedMessage};
 pub use stored::{ChatRef, ChatsOfVisitor, StoredChat, Told, ToldAll};
 
 use super::change::Outcome;
-use super::command::{Action, Actor, AgentActor, Command, NewMessage, NewMove};
+use super::command::{Action, Actor, AgentActor, Command, NewMessage, NewMove, Structured};
 use super::error::CommandError;
 use super::model::{Conversation, Status};
 use super::store::MessageKey;
 use super::writer::{ConversationWriter, Done};
 use crate::agent::{Agent, Role};
+use crate::attachment::{Attachment, MAX_FILES};
 use crate::clock::{Clock, Timestamp};
 use crate::event::EventBus;
-use crate::id::{AgentId, ConversationId, Ids, MessageId};
+use crate::id::{AgentId, AttachmentId, ConversationId, Ids, MessageId, WorkspaceId};
 use crate::job::Job;
 use crate::message::{Message, MessageKind, Move, Proposal};
 use crate::security::SecretBox;
@@ -36,6 +37,10 @@ pub struct SendMessage {
     pub text: MessageText,
     /// The offer or appointment that it is.
     pub proposal: Option<Proposal>,
+    /// The content of another kind.
+    pub structured: Option<Structured>,
+    /// Its files.
+    pub attachments: Vec<AttachmentId>,
     /// Whether only agents shall see it.
     pub private: bool,
     /// The message it answers.
@@ -53,6 +58,8 @@ impl SendMessage {
         Self {
             text,
             proposal: None,
+            structured: None,
+            attachments: Vec::new(),
             private: false,
             reply_to: None,
             client_id: None,
@@ -111,15 +118,20 @@ impl ConversationService {
     /// # Errors
     /// What [`CommandError`] says.
     pub async fn send_message(&self, actor: Actor, conversation_id: ConversationId, message: SendMessage) -> Result<Sent, CommandError> {
+        let attachments = self.files(actor.workspace(), conversation_id, &message.attachments).await?;
         let message = NewMessage {
-            id: MessageId(self.ids.ordered()),
-            text: message.text,
             proposal: message.proposal,
+            structured: message.structured,
+            attachments,
             private: message.private,
             reply_to: message.reply_to,
             client_id: message.client_id,
             sent_at: message.sent_at,
+            ..NewMessage::text(MessageId(self.ids.ordered()), message.text)
         };
+        if let Some(sent) = self.sent_with_files(&actor, conversation_id, &message).await? {
+            return Ok(sent);
+        }
         let done = self.submit(actor, conversation_id, Action::Send(message)).await?;
         match done.outcome {
             Outcome::Stored(message) => Ok(Sent {
@@ -134,6 +146,46 @@ impl ConversationService {
             }),
             Outcome::Changed | Outcome::MessageChanged(_) | Outcome::Unchanged => Err(CommandError::Failed),
         }
+    }
+
+    /// The files that a message names, in its order.
+    async fn files(&self, workspace: WorkspaceId, conversation: ConversationId, ids: &[AttachmentId]) -> Result<Vec<Attachment>, CommandError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        if ids.len() > MAX_FILES {
+            return Err(CommandError::AttachmentUnknown);
+        }
+        let found = self.store.read().await?.attachments().find_many(workspace, conversation, ids).await?;
+        let mut files: Vec<Attachment> = Vec::with_capacity(ids.len());
+        for id in ids {
+            let file = found.iter().find(|file| file.file.id == *id).ok_or(CommandError::AttachmentUnknown)?;
+            if files.iter().any(|other| other.file.id == *id) {
+                return Err(CommandError::AttachmentUnknown);
+            }
+            files.push(file.clone());
+        }
+        Ok(files)
+    }
+
+    /// A file is sent once. Who sends a message with one again gets the first message, before its files are looked at as used ones.
+    async fn sent_with_files(&self, actor: &Actor, conversation: ConversationId, message: &NewMessage) -> Result<Option<Sent>, CommandError> {
+        let used = message.attachments.iter().any(|file| file.message_id.is_some());
+        let (true, Some(client_id)) = (used, &message.client_id) else {
+            return Ok(None);
+        };
+        let key = MessageKey::ClientId(conversation, actor.author(), client_id.as_str().to_owned());
+        let Some(first) = self.writer.stored(key).await? else { return Ok(None) };
+        if first.content != message.content() {
+            return Err(CommandError::ClientIdReused);
+        }
+        let known = self.store.read().await?.conversations().find(actor.workspace(), conversation).await?;
+        let known = known.filter(|known| known.deleted_at.is_none()).ok_or(CommandError::ConversationNotFound)?;
+        Ok(Some(Sent {
+            message: Arc::new(first),
+            conversation: Arc::new(known),
+            repeated: true,
+        }))
     }
 
     /// Decides about an offer or appointment, or takes an own one back. Of two who decide at the same moment one gets
@@ -197,6 +249,15 @@ impl ConversationService {
             conversation: Arc::new(conversation.clone()),
             repeated: true,
         }))
+    }
+
+    /// What a caller sent before under a client id, whatever it says: to see it before work is done for a repeat.
+    ///
+    /// # Errors
+    /// What storage says.
+    pub async fn sent_under(&self, actor: &Actor, conversation: ConversationId, client_id: &ClientId) -> Result<Option<Message>, CommandError> {
+        let key = MessageKey::ClientId(conversation, actor.author(), client_id.as_str().to_owned());
+        Ok(self.writer.stored(key).await?)
     }
 
     async fn is_open_offer(&self, job: &Job) -> Result<bool, CommandError> {

@@ -5,7 +5,7 @@ use super::remembered::Remembered;
 use super::written::{Written, client_keys, told, want};
 use super::{Answer, ConversationWriter, Done, Waiting};
 use crate::clock::Timestamp;
-use crate::conversation::{CommandError, CommitItem, CommitOutcome, Conversation, MessageKey, apply};
+use crate::conversation::{CommandError, CommitItem, CommitOutcome, Conversation, Fresh, MessageKey, apply};
 use crate::event::DomainEvent;
 use crate::id::ConversationId;
 use crate::message::Message;
@@ -139,7 +139,7 @@ impl Lane<'_> {
         let mut events = Vec::new();
         for Waiting { command, .. } in &group.commands {
             let facts = written.facts(command, &loaded.messages);
-            let answer = apply(&state, command, &facts, now, self.writer.ids.ordered()).map(|change| {
+            let answer = apply(&state, command, &facts, now, Fresh::from(&*self.writer.ids)).map(|change| {
                 if change.writes {
                     state = Arc::clone(&change.conversation);
                     events.extend(told(&change, &command.actor, now));
@@ -167,6 +167,9 @@ impl Lane<'_> {
             conversation,
             inserted: written.inserted,
             updated: written.updated.into_values().collect(),
+            named: written.named,
+            attached: written.attached,
+            detached: written.detached,
             agent_marks: written.agent_marks,
             audit: written.audit,
             jobs: written.jobs.into_iter().map(|job| self.writer.claimed(job, now)).collect(),

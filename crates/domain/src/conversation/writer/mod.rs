@@ -140,14 +140,15 @@ impl ConversationWriter {
         self.node
     }
 
-    /// The jobs that this node's commits made, claimed by it, as they are made. There is one receiver; a second call gets none.
+    /// The jobs that this node's commits made, as they are made; those without a claim must be claimed first. There is one receiver; a second call gets none.
     pub fn take_jobs(&self) -> Option<mpsc::Receiver<Job>> {
         self.begun_jobs.lock().ok().and_then(|mut jobs| jobs.take())
     }
 
-    /// The node that commits a question answers it: the job is claimed with the commit that makes it, unless it is for later.
+    /// The node that commits a question answers it: the job is claimed with the commit that makes it, unless it is for later, or must
+    /// wait for others.
     pub(in crate::conversation) fn claimed(&self, mut job: Job, now: Timestamp) -> Job {
-        if job.run_at <= now && !self.jobs.is_closed() {
+        if job.run_at <= now && job.kind.begins_with_its_commit() && !self.jobs.is_closed() {
             job.claim = Some(Claim {
                 by: self.node,
                 until: now.plus(CLAIMED_FOR),
@@ -156,9 +157,10 @@ impl ConversationWriter {
         job
     }
 
-    /// A job that finds no room here is found in the database when its claim has run out.
+    /// A job that finds no room here is found in the database when its claim has run out. One without a claim is only a hint that
+    /// there is work to be looked for.
     pub(in crate::conversation) fn begin(&self, job: Job) {
-        if job.claim.is_some() {
+        if job.claim.is_some() || job.run_at <= job.created_at {
             let _ = self.jobs.try_send(job);
         }
     }

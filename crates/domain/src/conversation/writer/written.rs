@@ -3,12 +3,12 @@
 use crate::audit::AuditEntry;
 use crate::clock::Timestamp;
 use crate::conversation::change::SignalKind;
-use crate::conversation::command::{NewMessage, NewMove};
-use crate::conversation::{Action, Actor, AgentMark, Change, Command, Facts, MessageKey, Outcome};
+use crate::conversation::command::{DeliveryReport, MediaArrival, NewMessage, NewMove};
+use crate::conversation::{Action, Actor, AgentMark, Change, Command, ExternalId, Facts, MessageKey, Naming, Outcome};
 use crate::event::{ConversationChange, ConversationEvent, DomainEvent, Signal};
-use crate::id::{JobId, KeyHash, MessageId};
+use crate::id::{AttachmentId, JobId, KeyHash, MessageId};
 use crate::job::Job;
-use crate::message::{AuthorId, Message, SenderKind};
+use crate::message::{AuthorId, Message, SenderKind, Side};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -19,6 +19,10 @@ pub(super) struct Written {
     pub(super) inserted: Vec<Arc<Message>>,
     pub(super) updated: BTreeMap<MessageId, Arc<Message>>,
     pub(super) client_ids: HashMap<(AuthorId, String), Arc<Message>>,
+    pub(super) external_ids: HashMap<ExternalId, Arc<Message>>,
+    pub(super) named: Vec<Naming>,
+    pub(super) attached: Vec<(AttachmentId, MessageId)>,
+    pub(super) detached: Vec<MessageId>,
     pub(super) agent_marks: Vec<AgentMark>,
     pub(super) audit: Vec<AuditEntry>,
     pub(super) jobs: Vec<Job>,
@@ -41,6 +45,7 @@ impl Written {
             Outcome::Repeated(_) | Outcome::Changed | Outcome::Unchanged => {}
         }
         self.inserted.extend(change.followed_by.iter().cloned());
+        self.take_of_channel(command, change);
         if let Some(mark) = change.agent_mark {
             // One row for each agent: of two marks in a batch the further one counts.
             self.agent_marks
@@ -61,19 +66,47 @@ impl Written {
         self.jobs.extend(change.jobs.iter().cloned());
     }
 
+    /// Names that a platform gave, and files that found their message or lost it.
+    fn take_of_channel(&mut self, command: &Command, change: &Change) {
+        let (Outcome::Stored(message) | Outcome::MessageChanged(message)) = &change.outcome else {
+            return;
+        };
+        if let Some((external_id, part)) = &change.external_id {
+            self.external_ids.insert(external_id.clone(), Arc::clone(message));
+            self.named.push(Naming {
+                external_id: external_id.clone(),
+                workspace_id: message.workspace_id,
+                conversation_id: message.conversation_id,
+                message_id: message.id,
+                part: *part,
+            });
+        }
+        match &command.action {
+            Action::Delete(_) => self.detached.push(message.id),
+            Action::Send(_) | Action::AddMedia(_) => self.attached.extend(message.attachments.iter().map(|file| (file.id, message.id))),
+            _ => {}
+        }
+    }
+
     pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Facts {
         let message = named_by(command).and_then(|key| match &key {
-            MessageKey::Id(_, id) => self.updated.get(id).or_else(|| loaded.get(&key)).cloned(),
+            MessageKey::Id(_, id) => self
+                .updated
+                .get(id)
+                .or_else(|| loaded.get(&key))
+                .or_else(|| self.inserted.iter().find(|message| message.id == *id))
+                .cloned(),
             MessageKey::Place(_, seq) => self
                 .inserted
                 .iter()
                 .find(|message| !message.private && message.seq == *seq)
                 .or_else(|| loaded.get(&key))
                 .cloned(),
-            MessageKey::ClientId(..) | MessageKey::Equal(..) => None,
+            MessageKey::ClientId(..) | MessageKey::ExternalId(..) | MessageKey::Equal(..) => None,
         });
         let stored_first = client_keys(command).into_iter().find_map(|key| match &key {
             MessageKey::ClientId(_, author, client_id) => self.client_ids.get(&(*author, client_id.clone())).or_else(|| loaded.get(&key)).cloned(),
+            MessageKey::ExternalId(id) => self.external_ids.get(id).or_else(|| loaded.get(&key)).cloned(),
             _ => None,
         });
         Facts {
@@ -113,6 +146,7 @@ fn named_by(command: &Command) -> Option<MessageKey> {
     let id = command.conversation_id;
     match &command.action {
         Action::Edit(message, _) | Action::Delete(message) | Action::React(message, _) => Some(MessageKey::Id(id, *message)),
+        Action::Report(DeliveryReport { message, .. }) | Action::AddMedia(MediaArrival { message, .. }) => Some(MessageKey::Id(id, *message)),
         Action::Send(NewMessage { reply_to: Some(message), .. }) | Action::Move(NewMove { message, .. }) => Some(MessageKey::Id(id, *message)),
         Action::MarkRead(Some(seq)) if *seq > 0 => Some(MessageKey::Place(id, *seq)),
         _ => None,
@@ -134,6 +168,9 @@ pub(super) fn want(command: &Command, wanted: &mut HashSet<MessageKey>) {
 /// Under which keys the message of a command may have been stored before. What a browser tells may first have been sent by
 /// the visitor, or told without proof.
 pub(super) fn client_keys(command: &Command) -> Vec<MessageKey> {
+    if let Some((id, _)) = command.external_id() {
+        return vec![MessageKey::ExternalId(id)];
+    }
     let Some((author, client_id)) = command.client_id() else { return Vec::new() };
     let mut authors = vec![author];
     if let (Action::Tell(_), Actor::Visitor(_) | Actor::Reported(_)) = (&command.action, &command.actor) {
@@ -176,8 +213,9 @@ pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Vec<Domain
             conversation: Arc::clone(&conversation),
         })
     };
+    let beside = signal(change, actor, now).map(DomainEvent::Signal);
     let Some(first) = change.told() else {
-        return signal(change, actor, now).map(DomainEvent::Signal).into_iter().collect();
+        return beside.into_iter().collect();
     };
     let public = change.public.then_some(conversation.rev);
     let (rev, staff_rev) = match &change.outcome {
@@ -189,13 +227,14 @@ pub(super) fn told(change: &Change, actor: &Actor, now: Timestamp) -> Vec<Domain
         .followed_by
         .iter()
         .map(|message| event(message.rev, message.staff_rev, ConversationChange::NewMessage(Arc::clone(message))));
-    std::iter::once(event(rev, staff_rev, first)).chain(followed_by).collect()
+    std::iter::once(event(rev, staff_rev, first)).chain(followed_by).chain(beside).collect()
 }
 
 /// What is merely live of a change that has no number.
 fn signal(change: &Change, actor: &Actor, now: Timestamp) -> Option<Signal> {
     let conversation = Arc::clone(&change.conversation);
-    let by = actor.side();
+    // What a platform reports is about the customer.
+    let by = if matches!(actor, Actor::System(_)) { Side::Visitor } else { actor.side() };
     Some(match change.signal? {
         SignalKind::Read { up_to_seq } => {
             let agent_id = match actor {

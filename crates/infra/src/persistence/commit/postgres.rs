@@ -2,8 +2,10 @@
 //! round trips. It is bound by sqlx itself, on SeaORM's pool: arrays with NULLs are not to be had otherwise, and this is
 //! the one statement that everything waits for.
 
-use super::furthest_marks;
+use super::{furthest_marks, names};
+use crate::persistence::entity::delivery::part_of;
 use crate::persistence::error::sqlx_failure;
+use parlor_domain::attachment::AttachedFile;
 use parlor_domain::conversation::CommitItem;
 use parlor_domain::message::{Message, Reaction};
 use parlor_domain::store::RepositoryError;
@@ -152,7 +154,7 @@ fn qualified(names: &[&str], alias: &str) -> String {
     names.iter().map(|name| format!("{alias}.{name}")).collect::<Vec<_>>().join(", ")
 }
 
-/// The text and its arrays. Parts that have nothing to write are left out; there are sixty-four texts in all.
+/// The text and its arrays. Parts that have nothing to write are left out; few of the texts that can be made so come up.
 ///
 /// Rows are locked in the order of their ids before any is changed, so that batches of two nodes cannot wait for one
 /// another in a circle: counting the locked rows takes all locks first, and costs less than a join with them, which is
@@ -167,6 +169,15 @@ fn statement(items: &[&CommitItem]) -> Result<(String, PgArguments), sqlx::error
     let updated: Vec<&Message> = items.iter().flat_map(|item| &item.updated).map(AsRef::as_ref).collect();
     if !updated.is_empty() {
         parts.push(changed_messages(&mut arguments, updated)?);
+    }
+    if items.iter().any(|item| !item.named.is_empty()) {
+        parts.push(new_names(&mut arguments, items)?);
+    }
+    if items.iter().any(|item| !item.attached.is_empty()) {
+        parts.push(carried_files(&mut arguments, items)?);
+    }
+    if items.iter().any(|item| !item.detached.is_empty()) {
+        parts.push(dropped_files(&mut arguments, items)?);
     }
     if items.iter().any(|item| !item.agent_marks.is_empty()) {
         parts.push(agent_marks(&mut arguments, items)?);
@@ -223,6 +234,13 @@ fn conversations(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<S
     row.add("seller_email", "text", |item| {
         item.conversation.seller.as_ref().map(|seller| seller.email.as_str())
     })?;
+    row.add("customer_phone", "text", |item| {
+        item.conversation.whatsapp.as_ref().and_then(|thread| thread.customer_phone.as_deref())
+    })?;
+    row.add("window_expires_at", "int8", |item| {
+        let thread = item.conversation.whatsapp.as_ref();
+        thread.and_then(|thread| thread.window_expires_at).map(|at| at.millis())
+    })?;
     row.add("metadata", "jsonb", |item| item.conversation.metadata.as_ref().map(Json))?;
     row.add("version", "int8", |item| item.conversation.version)?;
     row.add("last_seq", "int8", |item| item.conversation.last_seq)?;
@@ -269,12 +287,14 @@ fn new_messages(arguments: &mut PgArguments, messages: Vec<&Message>) -> Result<
     row.add("kind", "text", |message| message.kind.as_str())?;
     row.add("text", "text", |message| message.text.as_str())?;
     row.add("payload", "jsonb", |message| message.payload.as_ref().map(Json))?;
+    row.add("attachments", "jsonb", attachments)?;
     row.add("reply_to", "uuid", |message| message.reply_to.map(|id| id.0))?;
     row.add("reactions", "jsonb", reactions)?;
     row.add("metadata", "jsonb", |message| message.metadata.as_ref().map(Json))?;
     row.add("client_id", "text", |message| message.client_id.as_deref())?;
     row.add("content", "bytea", |message| message.content.0)?;
     row.add("status", "text", |message| message.status.as_str())?;
+    row.add("delivery", "jsonb", |message| message.delivery.as_ref().map(Json))?;
     row.add("private", "bool", |message| message.private)?;
     row.add("inbound_count", "int8", |message| message.inbound_count)?;
     row.add("outbound_count", "int8", |message| message.outbound_count)?;
@@ -298,9 +318,11 @@ fn changed_messages(arguments: &mut PgArguments, messages: Vec<&Message>) -> Res
     row.add("staff_rev", "int8", |message| message.staff_rev)?;
     row.add("text", "text", |message| message.text.as_str())?;
     row.add("payload", "jsonb", |message| message.payload.as_ref().map(Json))?;
+    row.add("attachments", "jsonb", attachments)?;
     row.add("reactions", "jsonb", reactions)?;
     row.add("metadata", "jsonb", |message| message.metadata.as_ref().map(Json))?;
     row.add("status", "text", |message| message.status.as_str())?;
+    row.add("delivery", "jsonb", |message| message.delivery.as_ref().map(Json))?;
     row.add("edited_at", "int8", |message| message.edited_at.map(|at| at.millis()))?;
     row.add("deleted_at", "int8", |message| message.deleted_at.map(|at| at.millis()))?;
     Ok(format!(
@@ -312,8 +334,70 @@ fn changed_messages(arguments: &mut PgArguments, messages: Vec<&Message>) -> Res
 }
 
 /// Empty as they mostly are, they are NULL.
+fn attachments(message: &Message) -> Option<Json<&Vec<AttachedFile>>> {
+    (!message.attachments.is_empty()).then_some(Json(&message.attachments))
+}
+
+/// Empty as they mostly are, they are NULL.
 fn reactions(message: &Message) -> Option<Json<&Vec<Reaction>>> {
     (!message.reactions.is_empty()).then_some(Json(&message.reactions))
+}
+
+/// In the order of the names, whatever the plan: nodes that write the same ones wait for one another, and never in a circle.
+fn new_names(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, sqlx::error::BoxDynError> {
+    let mut row = Columns::new(arguments, names(items));
+    row.add("channel_id", "uuid", |name| name.external_id.channel_id.0)?;
+    row.add("external_id", "text", |name| name.external_id.id.as_str())?;
+    row.add("workspace_id", "uuid", |name| name.workspace_id.0)?;
+    row.add("conversation_id", "uuid", |name| name.conversation_id.0)?;
+    row.add("message_id", "uuid", |name| name.message_id.0)?;
+    row.add("part", "int4", part_of)?;
+    Ok(format!(
+        "named AS (INSERT INTO delivery ({}) SELECT {} FROM {} JOIN stored ON stored.id = called.conversation_id \
+         ORDER BY called.channel_id, called.external_id)",
+        row.names.join(", "),
+        qualified(&row.names, "called"),
+        row.table("called"),
+    ))
+}
+
+/// A file whose message is taken back in the same batch goes with it here: no statement changes a row twice.
+fn carried_files(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, sqlx::error::BoxDynError> {
+    let mut known = HashSet::new();
+    let files: Vec<_> = items
+        .iter()
+        .flat_map(|item| item.attached.iter().map(move |(file, message)| (*item, file, message)))
+        .filter(|(_, file, _)| known.insert(*file))
+        .collect();
+    let mut row = Columns::new(arguments, files.iter().collect());
+    row.add("id", "uuid", |(_, file, _)| file.0)?;
+    row.add("conversation_id", "uuid", |(item, ..)| item.conversation.id.0)?;
+    row.add("message_id", "uuid", |(.., message)| message.0)?;
+    row.add("deleted_at", "int8", |(item, _, message)| {
+        item.detached.contains(message).then_some(item.conversation.updated_at.millis())
+    })?;
+    Ok(format!(
+        "carried AS (UPDATE attachment AS a SET message_id = file.message_id, deleted_at = coalesce(a.deleted_at, file.deleted_at) \
+         FROM {} JOIN stored ON stored.id = file.conversation_id \
+         WHERE a.id = file.id AND a.conversation_id = file.conversation_id AND a.message_id IS NULL)",
+        row.table("file"),
+    ))
+}
+
+fn dropped_files(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, sqlx::error::BoxDynError> {
+    let gone: Vec<_> = items
+        .iter()
+        .flat_map(|item| item.detached.iter().map(move |message| (&item.conversation, message)))
+        .collect();
+    let mut row = Columns::new(arguments, gone.iter().collect());
+    row.add("conversation_id", "uuid", |(conversation, _)| conversation.id.0)?;
+    row.add("message_id", "uuid", |(_, message)| message.0)?;
+    row.add("deleted_at", "int8", |(conversation, _)| conversation.updated_at.millis())?;
+    Ok(format!(
+        "dropped AS (UPDATE attachment AS a SET deleted_at = gone.deleted_at FROM {} JOIN stored ON stored.id = gone.conversation_id \
+         WHERE a.conversation_id = gone.conversation_id AND a.message_id = gone.message_id AND a.deleted_at IS NULL)",
+        row.table("gone"),
+    ))
 }
 
 fn agent_marks(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String, sqlx::error::BoxDynError> {
@@ -362,6 +446,7 @@ fn new_jobs(arguments: &mut PgArguments, items: &[&CommitItem]) -> Result<String
     row.add("workspace_id", "uuid", |job| job.workspace_id.0)?;
     row.add("conversation_id", "uuid", |job| job.conversation_id.0)?;
     row.add("kind", "text", |job| job.kind.as_str())?;
+    row.add("payload", "jsonb", |job| job.payload.as_ref().map(Json))?;
     row.add("attempts", "int4", |job| job.attempts)?;
     row.add("run_at", "int8", |job| job.run_at.millis())?;
     row.add("claimed_by", "uuid", |job| job.claim.map(|claim| claim.by))?;

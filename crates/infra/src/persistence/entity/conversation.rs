@@ -1,6 +1,6 @@
 use crate::persistence::error::{from_json, to_json, unreadable};
 use crate::persistence::timestamp::StoredTime;
-use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Seller, Status, Subject};
+use parlor_domain::conversation::{Conversation, ConversationKind, Flag, Handler, ReadMark, Seller, Status, Subject, WhatsappThread};
 use parlor_domain::id::{AgentId, ChannelId, ConversationId, MessageId, RoomKey, VisitorId, WorkspaceId};
 use parlor_domain::message::Side;
 use parlor_domain::store::RepositoryError;
@@ -18,6 +18,10 @@ pub struct Model {
     pub visitor_id: Uuid,
     pub seller_id: Option<Uuid>,
     pub seller_email: Option<String>,
+    pub number: Option<i64>,
+    pub whatsapp_number_id: Option<String>,
+    pub customer_phone: Option<String>,
+    pub window_expires_at: Option<StoredTime>,
     pub room_key: Uuid,
     pub kind: String,
     pub client_ref: Option<String>,
@@ -66,8 +70,10 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 /// The columns that a command can change.
-pub const CHANGEABLE: [Column; 38] = [
+pub const CHANGEABLE: [Column; 40] = [
     Column::SellerEmail,
+    Column::CustomerPhone,
+    Column::WindowExpiresAt,
     Column::Status,
     Column::SnoozedUntil,
     Column::Handler,
@@ -113,6 +119,7 @@ impl TryFrom<&Conversation> for Model {
     fn try_from(conversation: &Conversation) -> Result<Self, RepositoryError> {
         let subject = conversation.subject.as_ref();
         let flag = conversation.flag.as_ref();
+        let whatsapp = conversation.whatsapp.as_ref();
         Ok(Self {
             id: conversation.id.0,
             workspace_id: conversation.workspace_id.0,
@@ -120,6 +127,10 @@ impl TryFrom<&Conversation> for Model {
             visitor_id: conversation.visitor_id.0,
             seller_id: conversation.seller.as_ref().map(|seller| seller.id.0),
             seller_email: conversation.seller.as_ref().map(|seller| seller.email.clone()),
+            number: whatsapp.map(|thread| thread.number),
+            whatsapp_number_id: whatsapp.map(|thread| thread.phone_number_id.clone()),
+            customer_phone: whatsapp.and_then(|thread| thread.customer_phone.clone()),
+            window_expires_at: whatsapp.and_then(|thread| thread.window_expires_at).map(Into::into),
             room_key: conversation.room_key.expose(),
             kind: conversation.kind.as_str().to_owned(),
             client_ref: conversation.client_ref.clone(),
@@ -196,6 +207,12 @@ impl TryFrom<Model> for Conversation {
             channel_id: ChannelId(row.channel_id),
             visitor_id: VisitorId(row.visitor_id),
             seller: row.seller_id.zip(row.seller_email).map(|(id, email)| Seller { id: AgentId(id), email }),
+            whatsapp: row.number.zip(row.whatsapp_number_id).map(|(number, phone_number_id)| WhatsappThread {
+                number,
+                phone_number_id,
+                customer_phone: row.customer_phone,
+                window_expires_at: row.window_expires_at.map(Into::into),
+            }),
             room_key: RoomKey::new(row.room_key),
             kind: ConversationKind::from_word(&row.kind).ok_or_else(|| unreadable("conversation.kind"))?,
             client_ref: row.client_ref,

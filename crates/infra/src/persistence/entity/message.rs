@@ -27,6 +27,8 @@ pub struct Model {
     pub kind: String,
     pub text: String,
     pub payload: Option<Json>,
+    /// Empty as they mostly are, they are NULL.
+    pub attachments: Option<Json>,
     pub reply_to: Option<Uuid>,
     /// Empty as it mostly is, it is NULL.
     pub reactions: Option<Json>,
@@ -34,6 +36,7 @@ pub struct Model {
     pub client_id: Option<String>,
     pub content: Vec<u8>,
     pub status: String,
+    pub delivery: Option<Json>,
     pub private: bool,
     pub inbound_count: i64,
     pub outbound_count: i64,
@@ -66,6 +69,11 @@ impl TryFrom<&Message> for Model {
             kind: message.kind.as_str().to_owned(),
             text: message.text.clone(),
             payload: message.payload.clone(),
+            attachments: if message.attachments.is_empty() {
+                None
+            } else {
+                Some(to_json(&message.attachments)?)
+            },
             reply_to: message.reply_to.map(|id| id.0),
             reactions: if message.reactions.is_empty() {
                 None
@@ -76,6 +84,7 @@ impl TryFrom<&Message> for Model {
             client_id: message.client_id.clone(),
             content: message.content.0.to_vec(),
             status: message.status.as_str().to_owned(),
+            delivery: message.delivery.as_ref().map(to_json).transpose()?,
             private: message.private,
             inbound_count: message.inbound_count,
             outbound_count: message.outbound_count,
@@ -109,6 +118,11 @@ impl TryFrom<Model> for Message {
             kind: MessageKind::from_word(&row.kind).ok_or_else(|| unreadable("message.kind"))?,
             text: row.text,
             payload: row.payload,
+            attachments: row
+                .attachments
+                .map(|files| from_json("message.attachments", files))
+                .transpose()?
+                .unwrap_or_default(),
             reply_to: row.reply_to.map(MessageId),
             reactions: row
                 .reactions
@@ -119,6 +133,7 @@ impl TryFrom<Model> for Message {
             client_id: row.client_id,
             content: hash("message.content", &row.content)?,
             status: MessageStatus::from_word(&row.status).ok_or_else(|| unreadable("message.status"))?,
+            delivery: row.delivery.map(|delivery| from_json("message.delivery", delivery)).transpose()?,
             private: row.private,
             inbound_count: row.inbound_count,
             outbound_count: row.outbound_count,

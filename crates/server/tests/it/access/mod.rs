@@ -7,6 +7,7 @@ mod table;
 pub use table::{ROWS, Row};
 
 use crate::app::{Answer, TestApp};
+use crate::multipart::{FORM, Form};
 use people::{CALLERS, Operation, Targets, World, callers, operations};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -58,10 +59,14 @@ async fn call(app: &TestApp, operation: &Operation, caller: char, credential: Op
     if !credential.is_empty() && !matches!(caller, 't' | 'q') {
         call = call.bearer(credential);
     }
-    if let Some(body) = body {
-        call = call.json(body);
+    match body {
+        Some(Value::Object(fields)) if operation.takes_form() => {
+            let form = fields.iter().fold(Form::new(), |form, (name, value)| form.field(name, value.as_str().unwrap()));
+            call.raw(FORM, form.file("note.txt", b"Three chairs, blue.\n").end()).send().await
+        }
+        Some(body) => call.json(body).send().await,
+        None => call.send().await,
     }
-    call.send().await
 }
 
 /// The body without what differs from request to request.

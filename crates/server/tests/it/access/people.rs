@@ -1,13 +1,15 @@
 //! Who calls, and what they call about.
 
 use crate::app::{TestApp, host_token, host_token_with};
+use crate::multipart::upload;
 use parlor_domain::agent::{ApiScope, NewAgent, Role};
 use parlor_domain::article::{ArticleBody, NewArticle};
-use parlor_domain::channel::{ChannelKind, IdentityRule, NewChannel};
+use parlor_domain::channel::{Channel, ChannelKind, IdentityRule, NewChannel};
 use parlor_domain::id::{ConversationId, JobId, WorkspaceId};
 use parlor_domain::job::{Job, JobKind};
 use parlor_domain::security::Password;
 use parlor_domain::text::{Email, Line, Name};
+use parlor_domain::whatsapp::{Customer, Incoming, IncomingMessage, ReceivedItem, Secret, WhatsappSecrets, WhatsappSettings};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,6 +17,11 @@ use std::time::Duration;
 pub const PASSWORD: &str = "correct horse battery";
 /// An agent with a password, for whoever logs in.
 pub const DOOR: &str = "door@example.com";
+
+/// The number of the first workspace on WhatsApp. It has no access token, so nothing goes out.
+pub const OURS: &str = "830000000000001";
+/// What the platform says when it subscribes.
+pub const VERIFY: &str = "example-verify-token";
 
 /// The columns of the tables, in their order:
 ///
@@ -50,6 +57,7 @@ pub struct World<'a> {
     pub app: &'a TestApp,
     home: WorkspaceId,
     away: WorkspaceId,
+    whatsapp: Channel,
     deactivated: String,
     expired: String,
     counter: AtomicU32,
@@ -77,7 +85,65 @@ pub struct Targets {
     pub article_id: String,
     pub job_id: String,
     pub identity: String,
+    pub whatsapp: String,
+    pub customer_text: String,
+    pub file: FileLink,
     pub number: u32,
+}
+
+/// A link to a file that was uploaded.
+pub struct FileLink {
+    pub id: String,
+    pub exp: String,
+    pub sig: String,
+}
+
+impl FileLink {
+    /// Reads one.
+    pub fn of(url: &str) -> Self {
+        let (path, query) = url.split_once('?').unwrap();
+        let (exp, sig) = query.strip_prefix("exp=").unwrap().split_once("&sig=").unwrap();
+        Self {
+            id: path.rsplit('/').nth(1).unwrap().to_owned(),
+            exp: exp.to_owned(),
+            sig: sig.to_owned(),
+        }
+    }
+}
+
+/// The number on WhatsApp.
+async fn our_number(app: &TestApp, workspace: WorkspaceId) -> Channel {
+    let settings = WhatsappSettings {
+        phone_number_id: OURS.to_owned(),
+        waba_id: None,
+        display_phone: None,
+        graph_base_url: None,
+        graph_version: None,
+        templates: Vec::new(),
+    };
+    let secrets = WhatsappSecrets {
+        access_token: None,
+        app_secret: Secret::parse("example-app-secret").ok(),
+        verify_token: Secret::parse(VERIFY).ok(),
+    };
+    let new = NewChannel {
+        kind: ChannelKind::Whatsapp,
+        whatsapp: Some((settings, secrets)),
+        ..a_web_channel()
+    };
+    app.state().channels.create(workspace, new).await.unwrap()
+}
+
+fn a_web_channel() -> NewChannel {
+    NewChannel {
+        kind: ChannelKind::Web,
+        name: Name::parse("Shop").unwrap(),
+        origins: Vec::new(),
+        identity: IdentityRule::Optional,
+        assistant: parlor_domain::assistant::AssistantSettings::default(),
+        assistant_key: None,
+        whatsapp: None,
+    }
 }
 
 impl<'a> World<'a> {
@@ -88,6 +154,7 @@ impl<'a> World<'a> {
             app,
             home,
             away,
+            whatsapp: our_number(app, home).await,
             deactivated: String::new(),
             expired: String::new(),
             counter: AtomicU32::new(0),
@@ -199,6 +266,7 @@ impl<'a> World<'a> {
             workspace_id: self.home,
             conversation_id: ConversationId(state.ids.ordered()),
             kind: JobKind::AssistantAnswer,
+            payload: None,
             attempts: 8,
             run_at: now,
             claim: None,
@@ -237,15 +305,9 @@ impl<'a> World<'a> {
         let agent = self.new_agent(self.home, Role::Agent, None).await;
         let (agent_id, agent_email) = (agent.id.to_string(), agent.email.as_str().to_owned());
         let invitation = app.state().auth.invite(&agent).await.unwrap();
-        let new = NewChannel {
-            kind: ChannelKind::Web,
-            name: Name::parse("Shop").unwrap(),
-            origins: Vec::new(),
-            identity: IdentityRule::Optional,
-            assistant: parlor_domain::assistant::AssistantSettings::default(),
-            assistant_key: None,
-        };
-        let channel = app.state().channels.create(self.home, new).await.unwrap();
+        let channel = app.state().channels.create(self.home, a_web_channel()).await.unwrap();
+        let customer_text = format!("Do you have {number} of them?");
+        let file = upload(app, &room_key, &room_key, "note.txt", b"Three chairs, blue.\n").await.expect(201);
         let (api_key, _) = app
             .state()
             .agents
@@ -271,10 +333,32 @@ impl<'a> World<'a> {
             article_id: self.article(number).await,
             job_id: self.dead_job().await,
             identity: host_token(json!({"sub": format!("customer-{number}-{}", channel.id)})),
+            whatsapp: self.on_whatsapp(number, &customer_text).await,
+            customer_text,
+            file: FileLink::of(file["url"].as_str().unwrap()),
             number,
         };
         self.list(&targets).await;
         targets
+    }
+
+    /// The number of a conversation whose customer just wrote on WhatsApp.
+    async fn on_whatsapp(&self, number: u32, text: &str) -> String {
+        let state = self.app.state();
+        let message = IncomingMessage {
+            from: Customer {
+                phone_id: Some(theirs(number)),
+                ..Customer::default()
+            },
+            id: format!("wamid.EXAMPLE{number}"),
+            sent_at: Some(state.clock.now()),
+            content: Incoming::Text(text.to_owned()),
+            reply_to: None,
+            metadata: serde_json::Map::new(),
+        };
+        state.whatsapp.receive(&self.whatsapp, vec![ReceivedItem::Message(message)]).await.unwrap();
+        let conversation = state.whatsapp.opened(self.home, OURS, &theirs(number)).await.unwrap().unwrap();
+        conversation.whatsapp.unwrap().number.to_string()
     }
 
     /// The marketplace conversation, with an offer of its customer. Its seller was here before.
@@ -288,6 +372,11 @@ impl<'a> World<'a> {
             .await
             .expect(201);
     }
+}
+
+/// A customer's phone number.
+fn theirs(number: u32) -> String {
+    format!("4917{number:08}")
 }
 
 impl Targets {
@@ -332,6 +421,14 @@ impl Targets {
             ("{listing}", &listing),
             ("{customer}", &customer),
             ("{seller}", &seller),
+            ("{whatsapp}", &self.whatsapp),
+            ("{ours}", OURS),
+            ("{theirs}", &theirs(self.number)),
+            ("{verify}", VERIFY),
+            ("{file}", &self.file.id),
+            ("{name}", "note.txt"),
+            ("{exp}", &self.file.exp),
+            ("{sig}", &self.file.sig),
             ("{door}", DOOR),
             ("{password}", PASSWORD),
             ("{n}", &self.number.to_string()),
@@ -354,13 +451,14 @@ impl Targets {
             "{key}",
             "{article}",
             "{job}",
+            "{file}",
         ]
         .iter()
         .fold(text.to_owned(), |text, name| text.replace(name, id))
     }
 
     /// What nobody else may learn.
-    pub fn secrets(&self) -> [&str; 7] {
+    pub fn secrets(&self) -> [&str; 8] {
         [
             &self.visitor_key,
             &self.visitor_id,
@@ -368,6 +466,7 @@ impl Targets {
             &self.conversation_id,
             &self.message_id,
             &self.text,
+            &self.customer_text,
             &self.agent_email,
         ]
     }
@@ -377,6 +476,7 @@ impl Targets {
 pub fn named(path: &str) -> String {
     let name = match path.split('/').nth(3).unwrap_or_default() {
         _ if path.starts_with("/api/public/") => "{room}",
+        _ if path.starts_with("/api/attachments/") => "{file}",
         "visitors" if path.starts_with("/api/chats/") => "{visitor}",
         "sessions" => "{session}",
         "chat-rooms" => "{conversation}",
@@ -398,6 +498,13 @@ pub struct Operation {
     pub method: reqwest::Method,
     pub path: String,
     pub item: Value,
+}
+
+impl Operation {
+    /// Whether its body is a form with a file.
+    pub fn takes_form(&self) -> bool {
+        self.item["requestBody"]["content"].get("multipart/form-data").is_some()
+    }
 }
 
 /// All operations of the published document.

@@ -72,6 +72,28 @@ pub const ROWS: &[Row] = &[
     row("delete_marketplace_conversation", "", r#"{"id":"{listing}"}"#,                             "11 3313 1 44--4 4 333 11111 3 --"),
     row("delete_marketplace_conversation", "id={listing}", "",                                      "11 3313 1 44--4 4 333 11111 3 --"),
 
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H MP
+    // By whoever may write there.
+    row("upload_attachment", "", r#"{"conversation_id":"{room}"}"#,                                 "11 4cc4 c 4cccc 4 3cc 11111 4 44"),
+    row("upload_attachment", "conversation_id={room}", r#"{}"#,                                     "11 4cc4 c 4cccc 4 3cc 11111 4 44"),
+    row("upload_attachment", "", r#"{"conversation_id":"{listing}"}"#,                              "11 4444 4 4cccc 4 3cc 11111 4 cc"),
+    // The link is the whole proof.
+    row("get_attachment", "exp={exp}&sig={sig}", "",                                                "22 2222 2 22222 2 222 22222 2 22"),
+    row("get_attachment", "exp={exp}&sig=bm9uZQ", "",                                               "44 4444 4 44444 4 444 44444 4 44"),
+
+    //                                                                                               nt svqo r SaAOh f RWK DLXUJ H MP
+    row("list_live_conversations", "", "",                                                          "11 1111 1 32222 2 222 11111 3 33"),
+    row("list_live_messages", "conversation_id={whatsapp}", "",                                     "11 1111 1 32222 4 222 11111 3 33"),
+    row("send_live_message", "", r#"{"conversation_id":"{whatsapp}","message":"Hello"}"#,           "11 1111 1 32222 4 322 11111 3 33"),
+    row("send_live_message", "", r#"{"phone_number_id":"{ours}","to":"{theirs}","message":"Hello"}"#,"11 1111 1 32222 4 322 11111 3 33"),
+    row("subscribe_whatsapp_webhook", "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={verify}", "","22 2222 2 22222 2 222 22222 2 22"),
+    row("subscribe_whatsapp_webhook", "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=nonsense", "","33 3333 3 33333 3 333 33333 3 33"),
+    row("subscribe_whatsapp_webhook_by_short_path", "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={verify}", "","22 2222 2 22222 2 222 22222 2 22"),
+    row("subscribe_whatsapp_webhook_by_short_path", "hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=nonsense", "","33 3333 3 33333 3 333 33333 3 33"),
+    // Only the platform signs deliveries; no login counts.
+    row("receive_whatsapp_delivery", "", r#"{"object":"whatsapp_business_account","entry":[]}"#,    "11 1111 1 11111 1 111 11111 1 11"),
+    row("receive_whatsapp_delivery_by_short_path", "", r#"{"object":"whatsapp_business_account","entry":[]}"#,"11 1111 1 11111 1 111 11111 1 11"),
+
     row("create_realtime_ticket", "", "",                                                           "11 2222 2 32222 2 333 11111 2 23"),
 
     //                                                                                               nt svqo r SaAOh f RWK DLXUJ H MP
@@ -122,6 +144,7 @@ pub const ROWS: &[Row] = &[
     row("invite_agent", "", "",                                                                     "11 1111 1 33223 4 332 11111 3 33"),
     row("list_channels", "", "",                                                                    "11 1111 1 32222 2 222 11111 3 33"),
     row("create_channel", "", r#"{"kind":"web","name":"Shop"}"#,                                    "11 1111 1 33cc3 c 33c 11111 3 33"),
+    row("create_channel", "", r#"{"kind":"whatsapp","name":"Phone","whatsapp":{"phone_number_id":"77{n}"}}"#,"11 1111 1 33cc3 c 33c 11111 3 33"),
     row("get_channel", "", "",                                                                      "11 1111 1 33223 4 332 11111 3 33"),
     row("edit_channel", "", r#"{"name":"Shop"}"#,                                                   "11 1111 1 33223 4 332 11111 3 33"),
     row("delete_channel", "", "",                                                                   "11 1111 1 33--3 4 33- 11111 3 33"),

@@ -2,12 +2,15 @@
 //! None is found in its log, its spans or its metrics, and no refusal repeats one.
 
 mod good_calls;
+mod on_whatsapp;
 mod wrong_calls;
 
 use crate::app::{Database, HOST_SECRET};
 use futures_util::{SinkExt, StreamExt};
 use good_calls::good_calls;
+use on_whatsapp::{GRAPH_TOKEN, HOOK_SECRET, HOOK_WORD, on_whatsapp};
 use parlor_infra::testing::TestPostgres;
+use parlor_testkit::whatsapp::{FakeWhatsapp, Number};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -29,6 +32,7 @@ struct Server {
     said: Arc<Mutex<String>>,
     address: String,
     http: reqwest::Client,
+    graph: FakeWhatsapp,
     _data: tempfile::TempDir,
     _postgres: Option<TestPostgres>,
 }
@@ -45,6 +49,8 @@ impl Server {
             Database::Sqlite => None,
             Database::Postgres => Some(TestPostgres::new().await),
         };
+        let graph = FakeWhatsapp::start().await;
+        graph.serves(&Number::default().access_token(GRAPH_TOKEN));
         if let Some(postgres) = &postgres {
             command.env("PARLOR_DATABASE_URL", postgres.url());
         }
@@ -56,6 +62,11 @@ impl Server {
             .env("PARLOR_LOG_FORMAT", format)
             .env("PARLOR_METRICS_TOKEN", METRICS_TOKEN)
             .env("PARLOR_HOST_JWT_SECRET", HOST_SECRET)
+            .env("PARLOR_WHATSAPP_PHONE_NUMBER_ID", Number::EXAMPLE_ID)
+            .env("PARLOR_WHATSAPP_ACCESS_TOKEN", GRAPH_TOKEN)
+            .env("PARLOR_WHATSAPP_APP_SECRET", HOOK_SECRET)
+            .env("PARLOR_WHATSAPP_VERIFY_TOKEN", HOOK_WORD)
+            .env("PARLOR_WHATSAPP_GRAPH_BASE_URL", graph.base_url())
             .env("PARLOR_SECRET_KEY", "canary-secret-key-0c4b8e5f7a1d9263b8e1");
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
@@ -81,6 +92,7 @@ impl Server {
             said,
             address,
             http,
+            graph,
             _data: data,
             _postgres: postgres,
         };
@@ -218,6 +230,7 @@ async fn nothing_is_told(database: Database, format: &str) {
         .to_owned();
     let mut canaries = Canaries::default();
     let owner = good_calls(&server, &mut canaries).await;
+    on_whatsapp(&server, &mut canaries, &owner).await;
     let kinds = [
         "visitor key",
         "room key",
@@ -231,6 +244,8 @@ async fn nothing_is_told(database: Database, format: &str) {
         "idempotency",
         "host token",
         "invitation",
+        "verify token",
+        "signature of a link",
     ];
     let wrong: Vec<String> = kinds
         .iter()
@@ -244,6 +259,9 @@ async fn nothing_is_told(database: Database, format: &str) {
         .secrets
         .push(("server's secret".to_owned(), "canary-secret-key-0c4b8e5f7a1d9263b8e1".to_owned()));
     canaries.secrets.push(("host site's secret".to_owned(), HOST_SECRET.to_owned()));
+    for (name, secret) in [("access token", GRAPH_TOKEN), ("app secret", HOOK_SECRET), ("word of the webhook", HOOK_WORD)] {
+        canaries.secrets.push((name.to_owned(), secret.to_owned()));
+    }
     assert_eq!(server.request(Method::GET, "/metrics").send().await.unwrap().status(), 401);
     let metrics = server
         .request(Method::GET, "/metrics")

@@ -3,6 +3,7 @@
 use super::{Canaries, Server};
 use crate::access::people::{document, operations};
 use crate::malformed::resolve;
+use crate::multipart::{FORM, Form};
 use reqwest::Method;
 use serde_json::json;
 
@@ -45,6 +46,14 @@ pub async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str,
             "customerId",
             "sellerId",
             "id",
+            "conversation_id",
+            "phone_number_id",
+            "offset",
+            "exp",
+            "sig",
+            "hub.mode",
+            "hub.challenge",
+            "hub.verify_token",
         ]
         .map(|name| format!("{name}={encoded}"))
         .join("&");
@@ -62,12 +71,23 @@ pub async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str,
             calls.push(as_owner().body(format!("{{\"message\": \"{secret}\"}} {secret}")));
             calls.push(as_owner().body(format!("\"{secret}\"")));
             let schema = resolve(&document, &operation.item["requestBody"]["content"]["application/json"]["schema"]);
-            for property in schema["properties"].as_object().unwrap().keys() {
+            for property in schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name) {
                 calls.push(as_owner().body(json!({property: secret}).to_string()));
                 calls.push(as_owner().body(json!({property: [secret, {"a": secret}]}).to_string()));
                 calls.push(as_owner().body(json!({property: {"a": secret}}).to_string()));
             }
             calls.push(call(&plain).header("content-type", secret).body(secret.to_owned()));
+        }
+        if operation.takes_form() {
+            let as_owner = || call(&plain).bearer_auth(owner).header("content-type", FORM);
+            calls.push(as_owner().body(Form::new().field("conversation_id", secret).file(secret, secret.as_bytes()).end()));
+            calls.push(as_owner().body(Form::new().field("visitor_id", secret).unfinished()));
+            calls.push(as_owner().body(Form::new().field(secret, secret).end()));
+            calls.push(
+                call(&plain)
+                    .header("content-type", FORM)
+                    .body(Form::new().file(secret, secret.as_bytes()).end()),
+            );
         }
         for name in [
             "idempotency-key",
@@ -80,6 +100,8 @@ pub async fn wrong_calls(server: &Server, canaries: &mut Canaries, secret: &str,
             "accept",
             "x-forwarded-for",
             "traceparent",
+            "range",
+            "x-hub-signature-256",
         ] {
             calls.push(call(&plain).header(
                 name,

@@ -168,6 +168,7 @@ on_both! {
             identity: IdentityRule::Optional,
             assistant: parlor_domain::assistant::AssistantSettings::default(),
             assistant_key: None,
+            whatsapp: None,
         };
         let shop = app.state().channels.create(workspace, new).await.unwrap().id;
         let came = async |call: crate::app::Call<'_>| {

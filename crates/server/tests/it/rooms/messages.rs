@@ -8,7 +8,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const MESSAGE_FIELDS: [&str; 20] = [
+const MESSAGE_FIELDS: [&str; 21] = [
     "attachments",
     "client_id",
     "conversation_id",
@@ -29,6 +29,7 @@ const MESSAGE_FIELDS: [&str; 20] = [
     "status",
     "text",
     "type",
+    "whatsapp_message_id",
 ];
 
 on_both! {
@@ -44,7 +45,7 @@ on_both! {
         assert_eq!((&sent["seq"], &sent["rev"], &sent["conversation_id"]), (&json!(1), &json!(1), &json!(room)));
         assert_eq!((&sent["private"], &sent["is_read"], &sent["status"]), (&json!(false), &json!(false), &json!("sent")));
         assert_eq!((&sent["attachments"], &sent["reactions"]), (&json!([]), &json!([])));
-        for null in ["payload", "reply_to", "metadata", "sent_at", "edited_at", "deleted_at"] {
+        for null in ["payload", "reply_to", "metadata", "sent_at", "edited_at", "deleted_at", "whatsapp_message_id"] {
             assert_eq!(sent[null], Value::Null, "{null}");
         }
         let path = format!("{ROOMS}{room}/send_message");

@@ -6,7 +6,7 @@ use crate::families::shared::{
 use crate::problem::Problem;
 use crate::state::AppState;
 use actix_web::{HttpRequest, HttpResponse, delete, get, patch, post, web};
-use parlor_domain::conversation::{Audience, SendMessage, Sent};
+use parlor_domain::conversation::{Audience, Sent};
 use parlor_domain::message::Move;
 use parlor_domain::text::MessageText;
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,10 @@ const MAX_EMOJI: usize = 32;
 /// What an agent says. Unknown fields are ignored.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct AgentSendRequest {
-    /// The text, 1–10,000 characters.
-    #[schema(example = "It is. Shall I reserve it?", min_length = 1, max_length = 10_000)]
-    message: String,
+    /// The text, 1–10,000 characters. With files it may be missing: then the first file's name stands for it. A template has its own.
+    #[serde(default)]
+    #[schema(example = "It is. Shall I reserve it?", max_length = 10_000)]
+    message: Option<String>,
     /// The client's own id of the message: the same again is stored once. The header `Idempotency-Key` does the same.
     #[serde(default)]
     #[schema(example = "a-1763629200123-1", max_length = 64)]
@@ -30,16 +31,19 @@ pub struct AgentSendRequest {
     #[serde(default)]
     #[schema(example = false)]
     private: Option<bool>,
-    /// `text`, `offer` or `appointment`; `text` without it.
+    /// `text`, `file`, `offer`, `appointment`, or on WhatsApp `template` and `interactive`; without it `file` if there are files, else `text`.
     #[serde(default, rename = "type")]
     #[schema(example = "text")]
     kind: Option<String>,
-    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own, at most 8 KiB; none for `text`.
+    /// Of an offer `{offerPrice?, expiresAt?}`, of an appointment `{startsAt?}`, each with fields of the client's own; of a template
+    /// `{name, language?, parameters?}`; of an interactive message `{buttons: [{id, title}]}` or `{button, rows: [{id, title, description?}]}`.
+    /// At most 8 KiB; none for `text` and `file`.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     payload: Option<serde_json::Value>,
-    /// Uploaded files.
+    /// Files that the caller uploaded for this conversation, at most 5.
     #[serde(default)]
+    #[schema(example = json!([]), max_items = 5)]
     attachment_ids: Option<Vec<String>>,
     /// A message of the same conversation.
     #[serde(default)]
@@ -143,14 +147,16 @@ impl AgentActionRequest {
     }
 }
 
-fn changed(sent: &Sent) -> HttpResponse {
-    HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Staff))
+fn changed(sent: &Sent, state: &AppState) -> HttpResponse {
+    HttpResponse::Ok().json(MessageResponse::new(&sent.message, &sent.conversation, Audience::Staff, &state.links))
 }
 
 /// Send a message as an agent
 ///
 /// The first public reply of a person takes the conversation over. With `private` it is a note, which only agents see. With `type` and
-/// `payload` it is an offer or an appointment, which the customer decides about.
+/// `payload` it is an offer or an appointment, which the customer decides about. On WhatsApp it goes out after the answer, with `status`
+/// `queued`; once the customer has not written for 24 hours, only a template may be sent (409 `whatsapp_window_closed`). Files are uploaded
+/// before, with `POST /api/attachments/`.
 #[utoipa::path(path = "/api/admin/chat-rooms/{id}/send_message/", tag = "Conversations", security(("staff" = [])),
     params(("id" = Uuid, Path, description = "The conversation's internal id")), request_body = AgentSendRequest, responses(
     (status = 201, description = "Stored", body = MessageResponse),
@@ -167,12 +173,10 @@ pub async fn send_agent_message(
 ) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "conversation")?;
     let (send, private) = body.0.split();
-    let message = SendMessage {
-        private,
-        ..send.parse(Some(&request))?
-    };
-    let sent = state.conversations.send_message(auth.actor(), id, message).await?;
-    Ok(created_or_repeated(&sent, Audience::Staff))
+    let mut draft = send.parse(Some(&request), Audience::Staff)?;
+    draft.private = private;
+    let sent = draft.send(&state, auth.actor(), id).await?;
+    Ok(created_or_repeated(&sent, Audience::Staff, &state.links))
 }
 
 /// Mark as read
@@ -241,7 +245,7 @@ pub async fn edit_conversation_message(
     let mut fields = Fields::new();
     let text = fields.parsed("message", MessageText::parse(&body.0.message));
     let text = fields.take(text)?;
-    Ok(changed(&state.conversations.edit_message(auth.actor(), id, message, text).await?))
+    Ok(changed(&state.conversations.edit_message(auth.actor(), id, message, text).await?, &state))
 }
 
 /// Delete a message
@@ -276,7 +280,7 @@ pub async fn react_to_message(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
-    Ok(changed(&state.conversations.react(auth.actor(), id, message, body.0.parse()?).await?))
+    Ok(changed(&state.conversations.react(auth.actor(), id, message, body.0.parse()?).await?, &state))
 }
 
 /// Decide about an offer or appointment
@@ -297,5 +301,8 @@ pub async fn act_on_message(
     state: web::Data<AppState>,
 ) -> Result<HttpResponse, Problem> {
     let (id, message) = (PathId::parse(&ids.0, "conversation")?, PathId::parse(&ids.1, "message")?);
-    Ok(changed(&state.conversations.move_proposal(auth.actor(), id, message, body.0.parse()?).await?))
+    Ok(changed(
+        &state.conversations.move_proposal(auth.actor(), id, message, body.0.parse()?).await?,
+        &state,
+    ))
 }

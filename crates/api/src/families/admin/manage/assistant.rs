@@ -162,7 +162,7 @@ impl AssistantSettingsResponse {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssistantSettingsRequest {
-    /// Whether it answers at all; true by default.
+    /// Whether it answers at all; by default true, on WhatsApp false.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<bool>, example = true)]
     enabled: Option<Option<bool>>,
@@ -246,9 +246,8 @@ pub struct AssistantSettingsRequest {
 }
 
 impl AssistantSettingsRequest {
-    /// The settings as they shall be, and what shall become of the key.
-    pub fn onto(self, known: &AssistantSettings, fields: &mut Fields) -> (AssistantSettings, Option<Option<ModelKey>>) {
-        let default = AssistantSettings::default();
+    /// The settings as they shall be, and what shall become of the key. `default` is what null puts back.
+    pub fn onto(self, known: &AssistantSettings, default: &AssistantSettings, fields: &mut Fields) -> (AssistantSettings, Option<Option<ModelKey>>) {
         let mut settings = known.clone();
         put(&mut settings.enabled, self.enabled, default.enabled);
         put(&mut settings.in_rooms, self.in_rooms, default.in_rooms);
@@ -360,16 +359,17 @@ fn parse_extra(body: serde_json::Value) -> Result<Metadata, InvalidText> {
 fn parse_url(raw: &str) -> Result<Line, InvalidText> {
     const WRONG: InvalidText = InvalidText::Shape("must be an http or https address such as https://models.example.com/v1, without user and fragment");
     let line = Line::parse(raw)?;
-    let uri: Uri = line.as_str().parse().map_err(|_| WRONG)?;
+    if is_web_address(line.as_str()) { Ok(line) } else { Err(WRONG) }
+}
+
+/// Whether a text is an http(s) address without user, password and fragment.
+pub(super) fn is_web_address(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
     let has_scheme = uri.scheme_str().is_some_and(|scheme| scheme == "http" || scheme == "https");
     let has_host = uri
         .authority()
         .is_some_and(|authority| !authority.host().is_empty() && !authority.as_str().contains('@'));
-    if has_scheme && has_host && !line.as_str().contains('#') {
-        Ok(line)
-    } else {
-        Err(WRONG)
-    }
+    has_scheme && has_host && !text.contains('#')
 }
 
 /// A key that fits into a header.
@@ -496,7 +496,7 @@ mod tests {
     fn read(json: serde_json::Value, known: &AssistantSettings) -> (AssistantSettings, Option<Option<ModelKey>>, Vec<String>) {
         let request: AssistantSettingsRequest = serde_json::from_value(json).unwrap();
         let mut fields = Fields::new();
-        let (settings, key) = request.onto(known, &mut fields);
+        let (settings, key) = request.onto(known, &AssistantSettings::default(), &mut fields);
         let wrong = fields.finish().err().map(|problem| problem.errors).unwrap_or_default();
         (settings, key, wrong.into_iter().map(|error| error.field).collect())
     }

@@ -1,4 +1,5 @@
 use super::assistant::{AssistantSettingsRequest, AssistantSettingsResponse};
+use super::whatsapp::{WhatsappSettingsRequest, WhatsappSettingsResponse, check_number};
 use crate::extract::{AdminAuth, Body, Fields, PathId, StaffAuth};
 use crate::families::admin::form::{object, replaced};
 use crate::families::shared::{BodyProblems, CommonProblems, ConflictProblem, ListResponse, NotFoundProblem, StaffProblems};
@@ -12,10 +13,13 @@ use parlor_domain::channel::{Channel, ChannelKind, EditChannel, IdentityRule, Ne
 use parlor_domain::id::WorkspaceId;
 use parlor_domain::page::{Limit, Page};
 use parlor_domain::text::Name;
+use parlor_domain::whatsapp::WhatsappSecrets;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+/// What is said of a number on a channel that cannot have one.
+const ONLY_WHATSAPP: &str = "must be left out: only a channel of kind whatsapp is a number";
 /// The most origins of one channel.
 const MAX_ORIGINS: usize = 50;
 
@@ -27,6 +31,8 @@ pub enum ChannelKindWord {
     Web,
     /// Another program.
     Api,
+    /// A WhatsApp number.
+    Whatsapp,
 }
 
 impl From<ChannelKind> for ChannelKindWord {
@@ -34,6 +40,7 @@ impl From<ChannelKind> for ChannelKindWord {
         match kind {
             ChannelKind::Web => Self::Web,
             ChannelKind::Api => Self::Api,
+            ChannelKind::Whatsapp => Self::Whatsapp,
         }
     }
 }
@@ -43,6 +50,7 @@ impl From<ChannelKindWord> for ChannelKind {
         match word {
             ChannelKindWord::Web => Self::Web,
             ChannelKindWord::Api => Self::Api,
+            ChannelKindWord::Whatsapp => Self::Whatsapp,
         }
     }
 }
@@ -94,6 +102,8 @@ pub struct ChannelResponse {
     pub identity: IdentityWord,
     /// Its assistant.
     pub assistant: AssistantSettingsResponse,
+    /// The number that it is, on WhatsApp; null for other kinds.
+    pub whatsapp: Option<WhatsappSettingsResponse>,
     /// When it was made.
     #[schema(example = "2026-11-20T09:00:00.000Z", format = DateTime)]
     pub created_at: String,
@@ -111,6 +121,7 @@ impl ChannelResponse {
             origins: channel.origins.iter().map(ToString::to_string).collect(),
             identity: channel.identity.into(),
             assistant: AssistantSettingsResponse::new(channel, state),
+            whatsapp: WhatsappSettingsResponse::new(channel, state),
             created_at: channel.created_at.to_rfc3339(),
             updated_at: channel.updated_at.to_rfc3339(),
         }
@@ -170,10 +181,14 @@ pub struct CreateChannelRequest {
     /// Whether visitors must prove who they are; `optional` without it.
     #[serde(default)]
     identity: Option<IdentityWord>,
-    /// Its assistant; what is missing is as on a new server.
+    /// Its assistant; what is missing is as on a new server, but for WhatsApp, where it is off.
     #[serde(default, deserialize_with = "object")]
     #[schema(value_type = Option<AssistantSettingsRequest>)]
     assistant: Option<AssistantSettingsRequest>,
+    /// The number that it is: needed for kind `whatsapp`, and only there.
+    #[serde(default, deserialize_with = "object")]
+    #[schema(value_type = Option<WhatsappSettingsRequest>)]
+    whatsapp: Option<WhatsappSettingsRequest>,
 }
 
 /// What shall be different; what is missing stays.
@@ -195,6 +210,10 @@ pub struct EditChannelRequest {
     #[serde(default, deserialize_with = "object")]
     #[schema(value_type = Option<AssistantSettingsRequest>)]
     assistant: Option<AssistantSettingsRequest>,
+    /// The number that it is, on WhatsApp; what is missing in it stays, null takes away.
+    #[serde(default, deserialize_with = "object")]
+    #[schema(value_type = Option<WhatsappSettingsRequest>)]
+    whatsapp: Option<WhatsappSettingsRequest>,
 }
 
 /// Each once, in the given order.
@@ -211,38 +230,76 @@ fn parse_origins(fields: &mut Fields, raw: &[String]) -> Vec<Origin> {
     origins
 }
 
+/// The assistant of a channel that nobody has set. On WhatsApp people answer unless an admin says otherwise.
+fn default_assistant(kind: ChannelKind) -> AssistantSettings {
+    AssistantSettings {
+        enabled: kind != ChannelKind::Whatsapp,
+        ..AssistantSettings::default()
+    }
+}
+
 impl CreateChannelRequest {
     fn parse(self) -> Result<NewChannel, Problem> {
         let mut fields = Fields::new();
+        let kind = ChannelKind::from(self.kind);
         let name = fields.parsed("name", Name::parse(&self.name));
         let origins = parse_origins(&mut fields, self.origins.as_deref().unwrap_or_default());
-        let (assistant, assistant_key) = self.assistant.unwrap_or_default().onto(&AssistantSettings::default(), &mut fields);
+        let default = default_assistant(kind);
+        let (assistant, assistant_key) = self.assistant.unwrap_or_default().onto(&default, &default, &mut fields);
+        let whatsapp = match (self.whatsapp, kind) {
+            (Some(number), ChannelKind::Whatsapp) => {
+                let edit = number.onto(None, &mut fields);
+                let secrets = WhatsappSecrets {
+                    access_token: edit.access_token.flatten(),
+                    app_secret: edit.app_secret.flatten(),
+                    verify_token: edit.verify_token.flatten(),
+                };
+                edit.settings.map(|settings| (settings, secrets))
+            }
+            (None, ChannelKind::Whatsapp) => {
+                fields.wrong("whatsapp", "is required for kind whatsapp");
+                None
+            }
+            (Some(_), ChannelKind::Web | ChannelKind::Api) => {
+                fields.wrong("whatsapp", ONLY_WHATSAPP);
+                None
+            }
+            (None, ChannelKind::Web | ChannelKind::Api) => None,
+        };
         let name = fields.take(name)?;
         Ok(NewChannel {
-            kind: self.kind.into(),
+            kind,
             name,
             origins,
             identity: self.identity.map_or(IdentityRule::Optional, Into::into),
             assistant,
             assistant_key: assistant_key.flatten(),
+            whatsapp,
         })
     }
 }
 
 impl EditChannelRequest {
-    fn parse(self, known: &AssistantSettings) -> Result<EditChannel, Problem> {
+    fn parse(self, known: &Channel) -> Result<EditChannel, Problem> {
         let mut fields = Fields::new();
         let name = replaced(&mut fields, "name", self.name.as_deref(), Name::parse);
         let origins = self.origins.as_deref().map(|origins| parse_origins(&mut fields, origins));
-        let (assistant, assistant_key) = self.assistant.map(|assistant| assistant.onto(known, &mut fields)).unzip();
+        let default = default_assistant(known.kind);
+        let assistant = self.assistant.map(|assistant| assistant.onto(&known.assistant, &default, &mut fields));
+        let (assistant, assistant_key) = assistant.unzip();
+        if self.whatsapp.is_some() && known.kind != ChannelKind::Whatsapp {
+            return Err(Problem::field("whatsapp", ONLY_WHATSAPP));
+        }
+        let whatsapp = self.whatsapp.map(|number| number.onto(known.whatsapp.as_ref(), &mut fields));
         fields.finish()?;
         Ok(EditChannel {
             name,
             origins,
             identity: self.identity.map(Into::into),
-            assistant_was: assistant.is_some().then(|| known.clone()),
+            assistant_was: assistant.is_some().then(|| known.assistant.clone()),
             assistant,
             assistant_key: assistant_key.flatten(),
+            whatsapp: whatsapp.unwrap_or_default(),
         })
     }
 }
@@ -272,7 +329,7 @@ pub async fn list_channels(auth: StaffAuth, state: web::Data<AppState>) -> Resul
 /// Create a channel
 #[utoipa::path(path = "/api/admin/channels/", tag = "Channels", security(("staff" = [])), request_body = CreateChannelRequest, responses(
     (status = 201, description = "Made", body = ChannelResponse),
-    CommonProblems, BodyProblems, StaffProblems
+    CommonProblems, BodyProblems, StaffProblems, ConflictProblem
 ))]
 #[post("/api/admin/channels")]
 pub async fn create_channel(auth: AdminAuth, body: Body<CreateChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
@@ -302,7 +359,7 @@ pub async fn get_channel(auth: AdminAuth, id: web::Path<String>, state: web::Dat
 pub async fn edit_channel(auth: AdminAuth, id: web::Path<String>, body: Body<EditChannelRequest>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let id = PathId::parse(&id, "channel")?;
     let known = state.channels.get(auth.0.workspace_id, id).await?;
-    let channel = state.channels.edit(auth.0.workspace_id, id, body.0.parse(&known.assistant)?).await?;
+    let channel = state.channels.edit(auth.0.workspace_id, id, body.0.parse(&known)?).await?;
     refresh_origins(&state).await;
     Ok(HttpResponse::Ok().json(ChannelResponse::new(&channel, &state)))
 }
@@ -329,6 +386,12 @@ pub enum CheckWord {
     AssistantModel,
     /// Whether there is something to answer from.
     Articles,
+    /// On WhatsApp: whether the platform knows the number and takes its token.
+    WhatsappNumber,
+    /// On WhatsApp: whether the platform's deliveries can be believed.
+    WhatsappAppSecret,
+    /// On WhatsApp: whether the platform can subscribe the webhook.
+    WhatsappVerifyToken,
 }
 
 /// How one check went.
@@ -392,7 +455,8 @@ async fn check_articles(workspace: WorkspaceId, state: &AppState) -> Result<Chec
 
 /// Check a channel's set-up
 ///
-/// Asks the model of its assistant a short question, and looks for articles. The model server may count it.
+/// Asks the model of its assistant a short question, and looks for articles. The model server may count it. On WhatsApp the platform is
+/// asked for the number, whose `health` follows the answer, and of the assistant only if it is on.
 #[utoipa::path(path = "/api/admin/channels/{id}/check/", tag = "Channels", security(("staff" = [])), params(("id" = Uuid, Path, description = "The channel")), responses(
     (status = 200, description = "What was seen", body = ChecksResponse),
     CommonProblems, StaffProblems, NotFoundProblem
@@ -400,7 +464,19 @@ async fn check_articles(workspace: WorkspaceId, state: &AppState) -> Result<Chec
 #[post("/api/admin/channels/{id}/check")]
 pub async fn check_channel(auth: AdminAuth, id: web::Path<String>, state: web::Data<AppState>) -> Result<HttpResponse, Problem> {
     let channel = state.channels.get(auth.0.workspace_id, PathId::parse(&id, "channel")?).await?;
-    let checks = vec![check_model(&channel, &state).await?, check_articles(auth.0.workspace_id, &state).await?];
+    let mut checks = Vec::new();
+    if let Some(number) = check_number(&channel, &state).await? {
+        let seen = [
+            (CheckWord::WhatsappNumber, number.number),
+            (CheckWord::WhatsappAppSecret, number.app_secret),
+            (CheckWord::WhatsappVerifyToken, number.verify_token),
+        ];
+        checks.extend(seen.map(|(name, (ok, detail))| CheckResponse { name, ok, detail }));
+    }
+    if checks.is_empty() || channel.assistant.enabled {
+        checks.push(check_model(&channel, &state).await?);
+        checks.push(check_articles(auth.0.workspace_id, &state).await?);
+    }
     Ok(HttpResponse::Ok().json(ChecksResponse { checks }))
 }
 

@@ -16,6 +16,14 @@ pub enum JobKindWord {
     AssistantAnswer,
     /// An offer's time runs out.
     OfferExpiry,
+    /// A message goes out over WhatsApp.
+    WhatsappSend,
+    /// The file of a message that came in over WhatsApp is fetched.
+    WhatsappMedia,
+    /// The customer is shown that we have read.
+    WhatsappRead,
+    /// Our sign on a message is told to the customer.
+    WhatsappReaction,
 }
 
 impl From<JobKind> for JobKindWord {
@@ -23,6 +31,10 @@ impl From<JobKind> for JobKindWord {
         match kind {
             JobKind::AssistantAnswer => Self::AssistantAnswer,
             JobKind::OfferExpiry => Self::OfferExpiry,
+            JobKind::WhatsappSend => Self::WhatsappSend,
+            JobKind::WhatsappMedia => Self::WhatsappMedia,
+            JobKind::WhatsappRead => Self::WhatsappRead,
+            JobKind::WhatsappReaction => Self::WhatsappReaction,
         }
     }
 }

@@ -7,6 +7,7 @@ mod assistant;
 mod channels;
 mod jobs;
 mod visitors;
+mod whatsapp;
 mod workspace;
 
 pub use channels::ChannelKindWord;

@@ -48,6 +48,7 @@ impl Rig {
         let reader = Arc::new(ConversationReader::new(database));
         let hub = Hub::new(HubDependencies {
             bus: port,
+            links: FileLinks::for_tests(time.clone()),
             clock: time,
             ids,
             reader: reader.clone(),

@@ -76,7 +76,7 @@ impl Topic {
             let dialect = member.client.dialect;
             // What it was handed before is told again by what it asked for.
             member.client.forget(id);
-            for (_, parcel) in frames::missed_parcels(catchup, dialect) {
+            for (_, parcel) in frames::missed_parcels(catchup, dialect, &self.links) {
                 member.client.send(parcel);
             }
             if let (Place::Joining { waiting, .. }, true) = (&mut member.place, missed_some) {

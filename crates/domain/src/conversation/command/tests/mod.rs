@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod answering;
+mod channel;
 mod marks;
 mod messages;
 mod numbers;
@@ -86,6 +87,7 @@ fn empty_conversation() -> Conversation {
         kind: ConversationKind::Chat,
         client_ref: None,
         seller: None,
+        whatsapp: None,
         status: Status::Open,
         snoozed_until: None,
         handler: Handler::Queue,
@@ -145,6 +147,7 @@ impl Thread {
             Action::Edit(id, _) | Action::Delete(id) | Action::React(id, _) => by_id(*id),
             Action::Send(new) => new.reply_to.and_then(by_id),
             Action::Move(NewMove { message, .. }) => by_id(*message),
+            Action::Report(DeliveryReport { message, .. }) | Action::AddMedia(MediaArrival { message, .. }) => by_id(*message),
             Action::MarkRead(Some(seq)) => self.messages.iter().find(|message| !message.private && message.seq == *seq),
             _ => None,
         };
@@ -171,7 +174,10 @@ impl Thread {
             &command,
             &self.facts(&command),
             self.now,
-            Uuid::from_u128(0xf000_0000_0000 + u128::from(self.now.0.unsigned_abs())),
+            Fresh {
+                id: Uuid::from_u128(0xf000_0000_0000 + u128::from(self.now.0.unsigned_abs())),
+                job: Uuid::from_u128(0xe000_0000_0000 + u128::from(self.now.0.unsigned_abs())),
+            },
         )
     }
 
@@ -197,15 +203,7 @@ impl Thread {
 
     fn new_message(&self, words: &str) -> NewMessage {
         let id = MessageId(Uuid::from_u128(0x1000 + self.messages.len() as u128));
-        NewMessage {
-            id,
-            text: text(words),
-            proposal: None,
-            private: false,
-            reply_to: None,
-            client_id: None,
-            sent_at: None,
-        }
+        NewMessage::text(id, text(words))
     }
 
     fn say(&mut self, actor: Actor, words: &str) -> Change {

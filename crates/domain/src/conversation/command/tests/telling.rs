@@ -101,7 +101,11 @@ fn in_a_whole_that_is_told_again_an_equal_one_in_its_place_is_known_unless_the_c
             equal: Some(equal),
             ..Facts::default()
         };
-        let change = apply(&thread.conversation, &command, &facts, thread.now, Uuid::nil()).unwrap();
+        let fresh = Fresh {
+            id: Uuid::nil(),
+            job: Uuid::nil(),
+        };
+        let change = apply(&thread.conversation, &command, &facts, thread.now, fresh).unwrap();
         assert_eq!(matches!(change.outcome, Outcome::Repeated(_)), known, "{stored_id:?} {told_id:?}");
         thread = stored_chat();
     }

@@ -98,7 +98,7 @@ async fn what_waits_behind_each_other_shares_what_was_read() {
     rig.say("one").await;
     rig.say("two").await;
     let waiting = events(&rig, &customer, 2).await;
-    let mut writer = Writer::new(&rig.reader);
+    let mut writer = Writer::new(&rig.reader, &rig.hub.with.links);
     let mut counts = Vec::new();
     for (event, then) in waiting.iter().zip(["three", "four"]) {
         counts.push(embedded(&mut writer, event).await);
@@ -168,7 +168,7 @@ async fn packets_that_others_wrote_count_for_a_slow_client() {
         rig.say(&long).await;
     }
     for event in take_all(&rig, &good).await {
-        Writer::new(&rig.reader).packet_for(&event).await.unwrap();
+        Writer::new(&rig.reader, &rig.hub.with.links).packet_for(&event).await.unwrap();
     }
     assert_eq!(slow.door().len(), 60);
     (0..TURNS).for_each(|turn| rig.hub.look_after(turn, Instant::now()));

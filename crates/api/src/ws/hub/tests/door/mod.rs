@@ -82,7 +82,7 @@ fn revs(events: &[Arc<DoorEvent>]) -> Vec<i64> {
 
 /// What is said in an event's packet.
 async fn said(rig: &Rig, event: &DoorEvent) -> serde_json::Value {
-    let packet = Writer::new(&rig.reader).packet_for(event).await.unwrap();
+    let packet = Writer::new(&rig.reader, &rig.hub.with.links).packet_for(event).await.unwrap();
     serde_json::from_slice(&packet[1..]).unwrap()
 }
 
@@ -118,8 +118,8 @@ async fn one_packet_serves_customer_and_seller() {
     let (first, second) = (events(&rig, &customer, 2).await, events(&rig, &seller, 2).await);
     for (first, second) in first.iter().zip(&second) {
         let packets = [
-            Writer::new(&rig.reader).packet_for(first).await.unwrap(),
-            Writer::new(&rig.reader).packet_for(second).await.unwrap(),
+            Writer::new(&rig.reader, &rig.hub.with.links).packet_for(first).await.unwrap(),
+            Writer::new(&rig.reader, &rig.hub.with.links).packet_for(second).await.unwrap(),
         ];
         assert_eq!(packets[0].as_ptr(), packets[1].as_ptr(), "written once");
     }
@@ -156,7 +156,7 @@ async fn every_message_of_a_catch_up_brings_the_newest_ones() {
     rig.hub.start(&customer, &catchup);
     let events = events(&rig, &customer, 3).await;
     assert_eq!(revs(&events), [1, 2, 3]);
-    let mut writer = Writer::new(&rig.reader);
+    let mut writer = Writer::new(&rig.reader, &rig.hub.with.links);
     for event in &events {
         let packet = writer.packet_for(event).await.unwrap();
         let packet: serde_json::Value = serde_json::from_slice(&packet[1..]).unwrap();

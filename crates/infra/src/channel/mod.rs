@@ -1,0 +1,3 @@
+//! Channels beside the browser, as adapters.
+
+pub mod whatsapp;
