@@ -1,9 +1,10 @@
 use super::{AgentMark, Conversation, ExternalId};
 use crate::audit::AuditEntry;
 use crate::event::{ConversationChange, MessageChange};
-use crate::id::JobId;
+use crate::id::{AttachmentId, JobId};
 use crate::job::Job;
 use crate::message::Message;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// Which of a conversation's own fields a change touched.
@@ -83,6 +84,8 @@ pub struct Facts {
     pub message: Option<Arc<Message>>,
     /// The message stored under the command's client id or the platform's id, if that is known to be taken.
     pub stored_first: Option<Arc<Message>>,
+    /// Those of the command's files that no message can carry any more.
+    pub used_files: HashSet<AttachmentId>,
     /// For what a browser tells again: the message in the place that it names among equal ones.
     pub equal: Option<Arc<Message>>,
 }

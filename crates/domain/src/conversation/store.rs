@@ -83,6 +83,8 @@ pub trait ConversationStore: Send + Sync {
     async fn load(&self, ids: &[ConversationId]) -> Result<Vec<Conversation>, RepositoryError>;
     /// The messages that the keys point to; keys without one are left out.
     async fn load_messages(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError>;
+    /// Those of some files that no message can carry any more: one carries them, or they are deleted or gone.
+    async fn used_files(&self, ids: &[AttachmentId]) -> Result<Vec<AttachmentId>, RepositoryError>;
     /// Writes a batch: at most one item for each conversation. One outcome for each item, in their order; items do not harm one another.
     ///
     /// After [`RepositoryError::Failed`] nothing of the batch is written. After [`RepositoryError::Unavailable`] it is not known.

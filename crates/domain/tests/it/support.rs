@@ -9,7 +9,7 @@ use parlor_domain::conversation::{
     ConversationWriter, Done, MessageKey, NewMessage, Outcome, VisitorActor, WriterSettings,
 };
 use parlor_domain::event::EventBus;
-use parlor_domain::id::{ConversationId, Ids, MessageId};
+use parlor_domain::id::{AttachmentId, ConversationId, Ids, MessageId};
 use parlor_domain::message::{HistoryQuery, HistoryWindow, Message};
 use parlor_domain::page::Limit;
 use parlor_domain::security::{HostClaims, Password};
@@ -120,6 +120,10 @@ impl ConversationStore for FaultyStore {
 
     async fn load_messages(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
         self.inner.load_messages(keys).await
+    }
+
+    async fn used_files(&self, ids: &[AttachmentId]) -> Result<Vec<AttachmentId>, RepositoryError> {
+        self.inner.used_files(ids).await
     }
 
     async fn commit(&self, batch: &[CommitItem]) -> Result<Vec<CommitOutcome>, RepositoryError> {

@@ -18,6 +18,15 @@ pub(super) fn of(workspace: WorkspaceId, conversation: ConversationId, ids: &[At
         .filter(Column::Id.is_in(ids.iter().map(|id| id.0)))
 }
 
+/// Which of some files may still be sent.
+pub(super) fn waiting(ids: &[AttachmentId]) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .literally("message_id IS NULL AND deleted_at IS NULL")
+}
+
 /// Those that are deleted, the longest first.
 pub(super) fn deleted(limit: usize) -> Select<Entity> {
     Entity::find()

@@ -1,5 +1,6 @@
 //! Where the writer reads; its commits are in `commit/`.
 
+use super::attachment::waiting;
 use super::commit;
 use super::delivery;
 use super::entity::{conversation, message};
@@ -8,7 +9,7 @@ use super::rows::{Literally, all};
 use super::store::SeaOrmStore;
 use async_trait::async_trait;
 use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, ExternalId, MessageKey, Naming};
-use parlor_domain::id::{ConversationId, KeyHash, MessageId};
+use parlor_domain::id::{AttachmentId, ConversationId, KeyHash, MessageId};
 use parlor_domain::message::{Message, SenderKind};
 use parlor_domain::store::RepositoryError;
 use sea_orm::prelude::Uuid;
@@ -177,6 +178,12 @@ impl ConversationStore for SeaOrmStore {
 
     async fn load_messages(&self, keys: &[MessageKey]) -> Result<Vec<(MessageKey, Message)>, RepositoryError> {
         patiently(messages_of(self, keys)).await
+    }
+
+    async fn used_files(&self, ids: &[AttachmentId]) -> Result<Vec<AttachmentId>, RepositoryError> {
+        let found = async { waiting(ids).into_tuple::<Uuid>().all(&self.reader).await.map_err(failure) };
+        let waiting = patiently(found).await?;
+        Ok(ids.iter().copied().filter(|id| !waiting.contains(&id.0)).collect())
     }
 
     async fn commit(&self, batch: &[CommitItem]) -> Result<Vec<CommitOutcome>, RepositoryError> {

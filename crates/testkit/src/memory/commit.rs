@@ -5,7 +5,7 @@ use super::messages::{Collision, collision};
 use super::state::State;
 use async_trait::async_trait;
 use parlor_domain::conversation::{CommitItem, CommitOutcome, Conversation, ConversationStore, ExternalId, MessageKey};
-use parlor_domain::id::ConversationId;
+use parlor_domain::id::{AttachmentId, ConversationId};
 use parlor_domain::message::Message;
 use parlor_domain::store::RepositoryError;
 use std::collections::HashSet;
@@ -99,6 +99,18 @@ impl ConversationStore for MemoryStore {
         Ok(self
             .view()
             .look(|state| keys.iter().filter_map(|key| Some((key.clone(), find(state, key)?.clone()))).collect()))
+    }
+
+    async fn used_files(&self, ids: &[AttachmentId]) -> Result<Vec<AttachmentId>, RepositoryError> {
+        Ok(self.view().look(|state| {
+            let waits = |id: &AttachmentId| {
+                state
+                    .attachments
+                    .get(id)
+                    .is_some_and(|file| file.message_id.is_none() && file.deleted_at.is_none())
+            };
+            ids.iter().copied().filter(|id| !waits(id)).collect()
+        }))
     }
 
     async fn commit(&self, batch: &[CommitItem]) -> Result<Vec<CommitOutcome>, RepositoryError> {

@@ -18,10 +18,12 @@ impl Deciding<'_> {
     /// Files are sent once, by who uploaded them, where they were uploaded for.
     pub(super) fn must_own_the_files(&self, new: &NewMessage) -> Result<(), CommandError> {
         let author = self.actor.author();
-        let fine = new
-            .attachments
-            .iter()
-            .all(|attachment| attachment.conversation_id == self.before.id && attachment.uploaded_by == author && attachment.waits_for_its_message(self.now));
+        let fine = new.attachments.iter().all(|attachment| {
+            attachment.conversation_id == self.before.id
+                && attachment.uploaded_by == author
+                && attachment.waits_for_its_message(self.now)
+                && !self.facts.used_files.contains(&attachment.file.id)
+        });
         if fine { Ok(()) } else { Err(CommandError::AttachmentUnknown) }
     }
 

@@ -2,12 +2,12 @@
 
 use super::group::{Group, first_of_each, group};
 use super::remembered::Remembered;
-use super::written::{Written, client_keys, told, want};
+use super::written::{Written, client_keys, files_of, told, want};
 use super::{Answer, ConversationWriter, Done, Waiting};
 use crate::clock::Timestamp;
 use crate::conversation::{CommandError, CommitItem, CommitOutcome, Conversation, Fresh, MessageKey, apply};
 use crate::event::DomainEvent;
-use crate::id::ConversationId;
+use crate::id::{AttachmentId, ConversationId};
 use crate::message::Message;
 use crate::store::RepositoryError;
 use std::collections::{HashMap, HashSet};
@@ -17,6 +17,7 @@ use std::sync::Arc;
 struct Loaded {
     rows: HashMap<ConversationId, Arc<Conversation>>,
     messages: HashMap<MessageKey, Arc<Message>>,
+    used_files: HashSet<AttachmentId>,
 }
 
 /// A group as decided: what shall be written, and what is told once it is.
@@ -124,7 +125,16 @@ impl Lane<'_> {
                     .map(|(key, message)| (key, Arc::new(message))),
             );
         }
-        Ok(Loaded { rows, messages })
+        let files: Vec<AttachmentId> = groups
+            .iter()
+            .flat_map(|group| &group.commands)
+            .flat_map(|waiting| files_of(&waiting.command))
+            .collect();
+        let mut used_files = HashSet::new();
+        if !files.is_empty() {
+            used_files.extend(self.writer.store.used_files(&files).await?);
+        }
+        Ok(Loaded { rows, messages, used_files })
     }
 
     fn decide(&self, mut group: Group, loaded: &Loaded, now: Timestamp) -> Next {
@@ -138,7 +148,7 @@ impl Lane<'_> {
         let mut answers = Vec::with_capacity(group.commands.len());
         let mut events = Vec::new();
         for Waiting { command, .. } in &group.commands {
-            let facts = written.facts(command, &loaded.messages);
+            let facts = written.facts(command, &loaded.messages, &loaded.used_files);
             let answer = apply(&state, command, &facts, now, Fresh::from(&*self.writer.ids)).map(|change| {
                 if change.writes {
                     state = Arc::clone(&change.conversation);

@@ -88,7 +88,7 @@ impl Written {
         }
     }
 
-    pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>) -> Facts {
+    pub(super) fn facts(&self, command: &Command, loaded: &HashMap<MessageKey, Arc<Message>>, used: &HashSet<AttachmentId>) -> Facts {
         let message = named_by(command).and_then(|key| match &key {
             MessageKey::Id(_, id) => self
                 .updated
@@ -112,6 +112,9 @@ impl Written {
         Facts {
             message,
             stored_first,
+            used_files: files_of(command)
+                .filter(|file| used.contains(file) || self.attached.iter().any(|(attached, _)| attached == file))
+                .collect(),
             equal: self.equal(command, loaded),
         }
     }
@@ -153,11 +156,20 @@ fn named_by(command: &Command) -> Option<MessageKey> {
     }
 }
 
+/// The files that a new message shall carry.
+pub(super) fn files_of(command: &Command) -> impl Iterator<Item = AttachmentId> + '_ {
+    let files = match &command.action {
+        Action::Send(message) => message.attachments.as_slice(),
+        _ => &[],
+    };
+    files.iter().map(|file| file.file.id)
+}
+
 /// Adds the messages that a command must be decided on.
 pub(super) fn want(command: &Command, wanted: &mut HashSet<MessageKey>) {
     wanted.extend(named_by(command));
-    if matches!(command.action, Action::Tell(_)) {
-        // It may have been stored under another author; no unique index finds that.
+    if matches!(command.action, Action::Tell(_)) || files_of(command).next().is_some() {
+        // It may have been stored under another author; no unique index finds that. And of a repeat the files are used.
         wanted.extend(client_keys(command));
     }
     if let Some((place, certain, key)) = equal_place(command) {

@@ -310,4 +310,17 @@ on_both! {
         }
         assert_eq!(read(&app, &room, "").await["head_seq"], 5);
     }
+
+    async fn of_many_messages_with_one_file_at_the_same_moment_one_has_it(app: TestApp) {
+        let (room, _) = app.room().await;
+        for round in 0..5 {
+            let file = waiting(&app, &room, &room).await;
+            let body = |n| json!({"message": "Look", "client_id": format!("m-{round}-{n}"), "attachment_ids": [file]});
+            let answers = join_all((0..6).map(|n| send(&app, &room, body(n)))).await;
+            let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+            statuses.sort_unstable();
+            assert_eq!(statuses, [201, 400, 400, 400, 400, 400]);
+        }
+        assert_eq!(read(&app, &room, "").await["head_seq"], 5);
+    }
 }

@@ -158,6 +158,7 @@ impl Thread {
         });
         Facts {
             equal: None,
+            used_files: std::collections::HashSet::new(),
             message: message.cloned(),
             stored_first: stored_first.cloned(),
         }
