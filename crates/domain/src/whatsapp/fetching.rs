@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 100 * 1024 * 1024;
 const TRIES: i32 = 8;
 /// The first wait; each is six times the one before.
 const FIRST_WAIT: Duration = Duration::from_secs(5);
-/// The longest wait. All together they last more than a day; the platform keeps files for seven.
+/// The longest wait. All together they last half a day or more; the platform keeps files for seven days.
 const LONGEST_WAIT: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long the platform keeps files.
 const KEPT_THERE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
